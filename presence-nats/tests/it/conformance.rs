@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A kind of server, and where its streams can be deleted.
+/// Implements the harness for one kind of server; the streams can be deleted at `$server`.
 macro_rules! harness {
     ($module:ident, $kind:ident, histories: $histories:literal, options: $options:expr, urls: $urls:expr, server: $server:expr) => {
         mod $module {
@@ -32,7 +32,7 @@ macro_rules! harness {
                 async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
                     let name = format!("{}-{namespace}", self.prefix);
                     self.opened.lock().unwrap().insert(name.clone());
-                    // How fast two busy cores are is not what is tested.
+                    // The timeout is long, since these tests do not measure speed.
                     let options = ($options)(&name).call_timeout(Duration::from_secs(10));
                     Arc::new(rig::at(&$urls, options))
                 }
@@ -41,7 +41,7 @@ macro_rules! harness {
                     if stringify!($module) != "memory" {
                         return Err(Cannot("who is out of reach is the same everywhere: see `memory`"));
                     }
-                    // Nobody listens on the first port.
+                    // No server listens on port 1.
                     let options = rig::options("broken", Storage::Memory);
                     Ok(Arc::new(rig::at("nats://127.0.0.1:1", options)))
                 }
@@ -70,7 +70,8 @@ macro_rules! harness {
             }
 
             impl Drop for $kind {
-                /// Hundreds of streams would slow each other down, in a cluster most of all.
+                /// Deletes the streams of the case, since hundreds of streams slow a server down,
+                /// above all in a cluster.
                 fn drop(&mut self) {
                     if !std::thread::panicking() {
                         self.opened.lock().unwrap().iter().for_each(|name| rig::lose($server, name));

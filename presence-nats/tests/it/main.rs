@@ -1,4 +1,4 @@
-//! The store on NATS keeps the contract, and its own promises.
+//! Integration tests of the store and of the broker, on real NATS servers.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broker;

@@ -1,4 +1,4 @@
-//! What this store promises beside the contract.
+//! Behaviour of this store beyond the contract.
 
 use crate::rig::{self, NATS, OLD, unique};
 use futures_util::StreamExt;
@@ -35,7 +35,7 @@ fn touch(session: &Session, at: Timestamp) -> Touch {
 
 pub const MINUTE: Duration = Duration::from_mins(1);
 
-/// Reads a feed until this holds of what was told.
+/// Reads a feed until an event satisfies the condition.
 async fn told(
     feed: &mut (impl futures_util::Stream<Item = FeedEvent> + Unpin),
     mut holds: impl FnMut(&FeedEvent) -> bool,
@@ -59,7 +59,7 @@ fn tells_of(feed: &FeedEvent, name: &str) -> bool {
     matches!(feed, FeedEvent::Facts(facts) if facts.sessions.iter().any(|session| session.user.as_str() == name))
 }
 
-/// Publishes beside the store, as an operator with `nats kv put` would.
+/// Publishes a message without the store, as `nats kv put` does.
 async fn by_hand(server: &Nats, subject: String, headers: &[(&str, &str)], value: &str) {
     let client = async_nats::connect(server.url()).await.unwrap();
     let mut all = async_nats::HeaderMap::new();
@@ -69,7 +69,7 @@ async fn by_hand(server: &Nats, subject: String, headers: &[(&str, &str)], value
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_read_harms_nobody_else() {
+async fn an_unreadable_record_does_not_affect_other_records() {
     for server in [&NATS, &OLD] {
         let name = unique();
         let (store, other) = (rig::on(server, &name, Storage::File), rig::on(server, &name, Storage::File));
@@ -91,7 +91,7 @@ async fn a_record_that_cannot_be_read_harms_nobody_else() {
         told(&mut feed, |feed| matches!(feed, FeedEvent::Alive { .. })).await;
         assert_eq!(other.load(&[user("bad")]).await.unwrap_err().kind(), Kind::Corrupt);
         assert_eq!(other.load(&[user("good")]).await.unwrap().sessions.len(), 1);
-        // Whoever has it puts it right: for a renewal it is lacking.
+        // A renewal reports the session as missing; a put replaces the unreadable record.
         let bad = session("bad", now, MINUTE);
         assert_eq!(other.touch(&[touch(&bad, now)]).await.unwrap(), [bad.key()]);
         other.put(std::slice::from_ref(&bad)).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_record_that_cannot_be_read_harms_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_deleted_by_hand_is_news_that_nobody_need_believe() {
+async fn a_key_deleted_by_hand_is_reported_as_forgotten_with_zero_times() {
     let name = unique();
     let store = rig::on(&NATS, &name, Storage::Memory);
     let here = session("here", store.now().await.unwrap(), MINUTE);
@@ -115,19 +115,20 @@ async fn a_key_that_is_deleted_by_hand_is_news_that_nobody_need_believe() {
         **seen == [ForgetIf::Session { key: here.key(), seen_at: zero, placed_at: zero }]
     })
     .await;
-    // The watch of this very handle has told it: it is not taken to be there any more.
+    // The watch of this handle has read the deletion, so the renewal reports the session as
+    // missing.
     assert_eq!(store.touch(&[touch(&here, here.seen_at)]).await.unwrap(), [here.key()]);
     rig::lose(&NATS, &name);
 }
 
 #[tokio::test]
-async fn a_lease_that_outlasts_the_stream_of_renewals_is_renewed_in_its_record() {
+async fn a_session_with_a_lease_longer_than_beats_for_is_renewed_in_its_record() {
     let (same, another) = (Duration::from_secs(1), Duration::from_mins(10));
     for (server, asks_for) in [(&NATS, same), (&OLD, same), (&NATS, another)] {
         let name = unique();
         let options = rig::options(&name, Storage::File);
         rig::at(&server.url(), options.clone().beats_for(Duration::from_secs(1))).ping().await.unwrap();
-        // The stream is as its maker wanted it.
+        // An existing stream keeps the settings of the process that created it.
         let options = options.beats_for(asks_for);
         let store = rig::at(&server.url(), options.clone());
         let now = store.now().await.unwrap();
@@ -139,7 +140,7 @@ async fn a_lease_that_outlasts_the_stream_of_renewals_is_renewed_in_its_record()
         let mut misses = store.touch(&touches).await.unwrap();
         misses.sort_unstable();
         assert_eq!(misses, [gone.key(), session("none", now, MINUTE).key()]);
-        // Long after the stream has dropped whatever it had.
+        // Wait until the stream has dropped all renewals.
         let dropped = now + Duration::from_secs(3);
         while store.now().await.unwrap() < dropped {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -154,8 +155,8 @@ async fn a_lease_that_outlasts_the_stream_of_renewals_is_renewed_in_its_record()
 }
 
 #[tokio::test]
-async fn what_lives_outlives_the_age_of_its_record() {
-    // Whatever the options of later processes ask for.
+async fn a_live_session_is_kept_beyond_max_age() {
+    // The `max_age` of the existing bucket applies, whatever later processes ask for.
     let (same, another) = (Duration::from_secs(4), Duration::from_hours(1));
     tokio::join!(outlives(&NATS, same), outlives(&OLD, same), outlives(&NATS, another));
 }
@@ -173,7 +174,7 @@ async fn outlives(server: &Nats, asks_for: Duration) {
     let mut feed = store.watch();
     told(&mut feed, is_synced).await;
     let reads = tokio::spawn(feed.for_each(|_| std::future::ready(())));
-    // More than twice the age.
+    // More than twice `max_age`.
     let end = now + Duration::from_secs(9);
     let users = ["held", "beats", "lapsed"].map(user);
     loop {
@@ -194,7 +195,7 @@ async fn outlives(server: &Nats, asks_for: Duration) {
 }
 
 #[tokio::test]
-async fn what_lives_outlives_the_age_of_its_record_though_no_feed_lasts() {
+async fn a_live_session_is_kept_beyond_max_age_when_every_feed_is_short() {
     let name = unique();
     let options = rig::options(&name, Storage::Memory).max_age(Duration::from_secs(4));
     let store = rig::at(&NATS.url(), options);
@@ -213,7 +214,7 @@ async fn what_lives_outlives_the_age_of_its_record_though_no_feed_lasts() {
         }
         let mut feed = store.watch();
         told(&mut feed, is_synced).await;
-        // Shorter than any pause between two looks.
+        // Shorter than any pause between two scans for old records.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     rig::lose(&NATS, &name);
@@ -234,7 +235,7 @@ async fn the_first_policy_is_kept_for_comparison() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_dropped_leaves_nothing_behind() {
+async fn a_dropped_watch_deletes_its_consumer() {
     let name = unique();
     let store = rig::on(&NATS, &name, Storage::Memory);
     let mut feed = store.watch();

@@ -1,4 +1,4 @@
-//! What is kept of users beside their sessions.
+//! The number of bytes that the server stores for a user record.
 
 use crate::rig::{self, NATS, OLD};
 use presence_core::store::UserRecord;
@@ -8,7 +8,7 @@ use test_servers::nats::Nats;
 
 const USERS: usize = 5_000;
 
-/// What the server says that the bucket takes.
+/// The size of the bucket in bytes, as the server reports it.
 fn taken(server: &Nats, name: &str) -> usize {
     let told = server.request(&format!("$JS.API.STREAM.INFO.KV_{name}"), "");
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
@@ -16,7 +16,7 @@ fn taken(server: &Nats, name: &str) -> usize {
 }
 
 #[tokio::test]
-async fn when_a_user_was_last_seen_takes_at_most_120_bytes_beside_their_id() {
+async fn a_last_seen_time_takes_at_most_120_bytes_besides_the_user_id() {
     for server in [&NATS, &OLD] {
         for storage in [Storage::File, Storage::Memory] {
             // The namespace is in every key; this one has eight letters.

@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Requests and options that are refused, and the texts of the errors.
 
 use crate::own::{MINUTE, session};
 use crate::rig::{self, NATS, unique};
@@ -10,7 +10,7 @@ use std::error::Error as _;
 use test_servers::nats::Nats;
 
 #[tokio::test]
-async fn a_bucket_that_is_not_ours_is_refused_in_words() {
+async fn a_bucket_with_unusable_settings_is_rejected_with_the_reason() {
     let name = unique();
     let config = format!(
         r#"{{"name":"KV_{name}","subjects":["$KV.{name}.>"],"max_msgs_per_subject":5,"storage":"memory"}}"#
@@ -27,7 +27,7 @@ async fn a_bucket_that_is_not_ours_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_full_says_so_and_still_lets_go() {
+async fn a_full_bucket_refuses_puts_as_unavailable_and_accepts_deletions() {
     let name = unique();
     let options = rig::options(&name, Storage::Memory).max_bytes(20_000);
     let store = rig::at(&NATS.url(), options);
@@ -49,7 +49,7 @@ async fn a_bucket_that_is_full_says_so_and_still_lets_go() {
 }
 
 #[tokio::test]
-async fn what_the_server_denies_is_rejected() {
+async fn a_request_that_the_server_denies_is_rejected() {
     let server = tokio::task::spawn_blocking(|| {
         Nats::with(
             "authorization { users: [
@@ -64,7 +64,7 @@ async fn what_the_server_denies_is_rejected() {
         let connect = ConnectOptions::with_user_and_password(user.into(), password.into());
         NatsStore::connect(&server.url(), connect, rig::options(&name, Storage::Memory)).unwrap()
     };
-    // As settings have it, which are one line.
+    // The credentials are in the URL, as in most configuration files.
     let url = server.url().replace("nats://", "nats://all:all@");
     let all = NatsStore::connect(&url, ConnectOptions::new(), rig::options(&name, Storage::Memory)).unwrap();
     let reader = open("reader", "secret-of-reader");
@@ -81,7 +81,7 @@ async fn what_the_server_denies_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_ready_made_client_will_do() {
+async fn a_store_accepts_an_existing_client_and_rejects_options_that_cannot_be_used() {
     let client = async_nats::connect(NATS.url()).await.unwrap();
     let name = unique();
     let store = NatsStore::with_client(client, rig::options(&name, Storage::Memory)).unwrap();
@@ -103,15 +103,15 @@ async fn a_ready_made_client_will_do() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named_for_logs_only_and_without_secrets() {
+async fn an_unreachable_server_is_named_only_in_the_source_of_the_error_and_without_credentials() {
     let options = rig::options(&unique(), Storage::Memory);
-    // Nothing listens there.
+    // No server listens on port 1.
     let url = "nats://ann:secret@127.0.0.1:1";
     let store = NatsStore::connect(url, ConnectOptions::new(), options).unwrap();
     let cause = loop {
         let error = store.ping().await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable);
-        // What may be shown names no address.
+        // The error's own text, which may be shown to users, names no address.
         assert!(!error.to_string().contains("127.0.0.1"), "{error}");
         if let Some(cause) = error.source().map(ToString::to_string).filter(|cause| cause.contains(": ")) {
             break cause;

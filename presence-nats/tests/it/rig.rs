@@ -1,4 +1,5 @@
-//! One server of each kind for all tests that share; those that kill start their own.
+//! The shared test servers, one of each kind, and functions that open and disturb them. Tests that
+//! stop a server start their own.
 
 use presence_core::random;
 use presence_nats::async_nats::ConnectOptions;
@@ -16,27 +17,27 @@ pub fn unique() -> String {
     format!("t{:016x}", random::u64())
 }
 
-/// The defaults, in the namespace of this name.
+/// The default options of a store in this namespace.
 pub fn options(name: &str, storage: Storage) -> Options {
     Options::new(Namespace::new(name).unwrap()).storage(storage)
 }
 
-/// A broker's defaults, in the namespace of this name.
+/// The default options of a broker in this namespace.
 pub fn events(name: &str) -> BrokerOptions {
     BrokerOptions::new(Namespace::new(name).unwrap())
 }
 
-/// The same, on three servers.
+/// The default options of a store with three replicas.
 pub fn replicated(name: &str) -> Options {
     options(name, Storage::File).replicas(3)
 }
 
-/// The same, for a process at the edge whose bucket is in the center.
+/// The default options of a store on a leaf node, with the bucket in the domain `center`.
 pub fn from_the_edge(name: &str) -> Options {
     options(name, Storage::File).domain("center".to_owned())
 }
 
-/// A handle of one more process at this address.
+/// Opens a store at these URLs, with a connection of its own.
 pub fn at(urls: &str, options: Options) -> NatsStore {
     NatsStore::connect(urls, ConnectOptions::new(), options).unwrap()
 }
@@ -53,19 +54,19 @@ pub fn through(leaf: &Leaf, name: &str) -> NatsStore {
     at(&leaf.leaf().url(), from_the_edge(name))
 }
 
-/// Deletes a namespace's events.
+/// Deletes the stream of events of a namespace.
 pub fn lose_events(server: &Nats, name: &str) {
     let told = server.request(&format!("$JS.API.STREAM.DELETE.EVENTS_{name}"), "");
     assert!(told.contains("\"success\":true") || told.contains("10059"), "{told}");
 }
 
-/// Has a stream of this namespace, `KV` or `BEATS`, refuse whatever is published, or take it again.
+/// Makes a stream of this namespace, `KV` or `BEATS`, refuse all messages, or accept them again.
 pub fn refuse(server: &Nats, stream: &str, name: &str, refuses: bool) {
     let size = if refuses { 1 } else { -1 };
     change(server, stream, name, |info| info["config"]["max_msg_size"] = size.into());
 }
 
-/// Changes how a stream of this namespace is made, given what the server says of it.
+/// Changes the settings of a stream of this namespace; `change` edits the stream's info.
 pub fn change(server: &Nats, stream: &str, name: &str, change: impl FnOnce(&mut serde_json::Value)) {
     let info = server.request(&format!("$JS.API.STREAM.INFO.{stream}_{name}"), "");
     let mut info: serde_json::Value = serde_json::from_str(&info).unwrap();
@@ -75,13 +76,13 @@ pub fn change(server: &Nats, stream: &str, name: &str, change: impl FnOnce(&mut 
     assert!(!told.contains("\"error\""), "{told}");
 }
 
-/// Fills what a server has of this storage, `file` or `memory`, so that it takes nothing more.
+/// Fills the storage of a server, `file` or `memory`, so that nothing more can be stored.
 pub fn fill(server: &Nats, storage: &str) {
     let name = format!("FILL_{storage}");
     let config = format!(r#"{{"name":"{name}","subjects":["{name}"],"storage":"{storage}"}}"#);
     let told = server.request(&format!("$JS.API.STREAM.CREATE.{name}"), &config);
     assert!(told.contains("did_create"), "{told}");
-    // To the last bytes: what is refused is tried with less.
+    // The last bytes are filled as well: after a refusal, a smaller message is tried.
     let mut size = 512 * 1024;
     while size > 0 {
         let told = server.request(&name, &"x".repeat(size));
@@ -91,13 +92,13 @@ pub fn fill(server: &Nats, storage: &str) {
     }
 }
 
-/// Gives back what [`fill`] took.
+/// Frees the storage that [`fill`] has filled.
 pub fn empty(server: &Nats, storage: &str) {
     let told = server.request(&format!("$JS.API.STREAM.DELETE.FILL_{storage}"), "");
     assert!(told.contains("\"success\":true"), "{told}");
 }
 
-/// Deletes a namespace's streams, whatever they hold.
+/// Deletes both streams of a store's namespace.
 pub fn lose(server: &Nats, name: &str) {
     for stream in ["KV", "BEATS"] {
         let told = server.request(&format!("$JS.API.STREAM.DELETE.{stream}_{name}"), "");

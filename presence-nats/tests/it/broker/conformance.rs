@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use test_servers::Proxy;
 
-/// Returns once a publish is acknowledged, or it takes too long. The leader of a stream that was
-/// just made in a cluster may let what comes to it in its first moment pass, and the publish fails
-/// by time: contract enough, but not what the cases ask.
+/// Waits until a publish is acknowledged, for at most 10 s. In a cluster, the leader of a new
+/// stream may leave the first requests unanswered, so that a publish ends in a timeout. The
+/// contract allows that, but the cases do not expect it.
 async fn has_leader(broker: &NatsBroker) {
     let warm = Publish::new(Channel::new("warming up").unwrap(), "").key("warm");
     let taken = async {
@@ -29,7 +29,8 @@ async fn has_leader(broker: &NatsBroker) {
     let _ = tokio::time::timeout(Duration::from_secs(10), taken).await;
 }
 
-/// A kind of server, how its streams are kept, and where they can be deleted.
+/// Implements the harness for one kind of server and of storage; the streams can be deleted at
+/// `$server`.
 macro_rules! harness {
     ($module:ident, $kind:ident, options: $options:expr, urls: $urls:expr, server: $server:expr, age: $age:expr) => {
         mod $module {
@@ -56,7 +57,7 @@ macro_rules! harness {
                     let mut options: BrokerOptions = rig::events(&name);
                     let change: fn(&mut BrokerOptions) = $options;
                     change(&mut options);
-                    // How fast two busy cores are is not what is tested.
+                    // The timeout is long, since these tests do not measure speed.
                     let options = options.retention(retention).call_timeout(Duration::from_secs(10));
                     let url = format!("nats://127.0.0.1:{}", self.proxy.port());
                     let broker = NatsBroker::connect(&url, ConnectOptions::new(), options).unwrap();
@@ -68,7 +69,7 @@ macro_rules! harness {
 
                 async fn open_broken(&self) -> Result<Arc<dyn Broker>, Cannot> {
                     let options = rig::events("broken");
-                    // Nobody listens on the first port.
+                    // No server listens on port 1.
                     let broken = NatsBroker::connect("nats://127.0.0.1:1", ConnectOptions::new(), options);
                     Ok(Arc::new(broken.unwrap()))
                 }

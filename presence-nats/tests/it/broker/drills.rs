@@ -1,5 +1,5 @@
-//! Viewers who come and go while the server fails: each sees every event of its channel once, in
-//! order.
+//! Viewers subscribe and reconnect while the server fails. Each receives every event of its channel
+//! once, in order.
 
 use super::own::channel;
 use crate::rig::{self, unique};
@@ -24,7 +24,7 @@ fn name_of(n: usize) -> String {
     format!("job:{}", n % CHANNELS)
 }
 
-/// Publishes until it is acknowledged, as a worker does.
+/// Repeats a publish until it is acknowledged, as a worker does.
 async fn publish(broker: &NatsBroker, message: Publish) -> EventId {
     loop {
         match broker.publish(message.clone()).await {
@@ -36,15 +36,16 @@ async fn publish(broker: &NatsBroker, message: Publish) -> EventId {
     }
 }
 
-/// Sees all events of a channel; a third of the viewers reconnect at random, to either process.
+/// Receives all events of a channel. A third of the viewers reconnect at random times, to either
+/// process.
 async fn view(brokers: [NatsBroker; 2], n: usize, expected: usize) -> Vec<(EventId, String)> {
     let (mut seen, mut from) = (Vec::<(EventId, String)>::new(), Start::Last(usize::MAX));
     loop {
         let broker = &brokers[usize::try_from(random::u64() % 2).unwrap()];
         let mut stream = broker.subscribe(&channel(&name_of(n)), from);
-        let stays =
+        let reads =
             if n.is_multiple_of(3) { usize::try_from(random::u64() % 5).unwrap() + 1 } else { usize::MAX };
-        for _ in 0..stays {
+        for _ in 0..reads {
             match stream.next().await {
                 Some(Delivery::Event(event)) => {
                     from = Start::After(event.id);
@@ -59,8 +60,8 @@ async fn view(brokers: [NatsBroker; 2], n: usize, expected: usize) -> Vec<(Event
     }
 }
 
-/// Publishes from two processes, does something to the server in the middle, and checks what the
-/// viewers saw.
+/// Publishes from two processes, disturbs the server meanwhile, and checks what the viewers
+/// received.
 async fn exactly_once<F: Future>(brokers: [NatsBroker; 2], disturb: impl FnOnce() -> F) {
     let each = EVENTS / CHANNELS;
     let viewers: Vec<_> = (0..VIEWERS).map(|n| tokio::spawn(view(brokers.clone(), n, each))).collect();
@@ -69,7 +70,7 @@ async fn exactly_once<F: Future>(brokers: [NatsBroker; 2], disturb: impl FnOnce(
         tokio::spawn(async move {
             let mut ids = BTreeMap::new();
             for n in (who..EVENTS).step_by(2) {
-                // Both publish to every channel: its number, and whose it is, do not go together.
+                // `n / 2`, so that both publishers publish to every channel.
                 let name = name_of(n / 2);
                 let message = Publish::new(channel(&name), n.to_string()).key(n.to_string());
                 ids.insert(n.to_string(), (name, publish(&broker, message).await));
@@ -144,8 +145,9 @@ async fn viewers_see_each_event_once_while_the_leader_is_killed() {
     exactly_once(brokers, || outside(move || _ = killed.kill_leader_of(&stream))).await;
 }
 
-/// What a viewer hears of a loss: that something is missing, then what is stored since.
-async fn is_told_of_the_loss(brokers: [NatsBroker; 2], lose: impl Future) {
+/// Loses the events, and checks that viewers get `Missed` and then the event that is stored
+/// afterwards.
+async fn viewers_get_missed_after(brokers: [NatsBroker; 2], lose: impl Future) {
     let viewed = channel("job:1");
     let first = publish(&brokers[0], Publish::new(viewed.clone(), "before")).await;
     let mut streams = brokers.clone().map(|broker| broker.subscribe(&viewed, Start::Last(1)));
@@ -171,7 +173,7 @@ async fn is_told_of_the_loss(brokers: [NatsBroker; 2], lose: impl Future) {
 }
 
 #[tokio::test]
-async fn viewers_get_missed_when_the_server_comes_back_empty() {
+async fn viewers_get_missed_when_the_server_restarts_empty() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let name = unique();
     let open = || {
@@ -179,7 +181,7 @@ async fn viewers_get_missed_when_the_server_comes_back_empty() {
         on(&server.url(), options)
     };
     let restarted = Arc::clone(&server);
-    is_told_of_the_loss([open(), open()], outside(move || restarted.restart())).await;
+    viewers_get_missed_after([open(), open()], outside(move || restarted.restart())).await;
 }
 
 #[tokio::test]
@@ -187,11 +189,11 @@ async fn viewers_get_missed_when_the_stream_is_deleted() {
     let name = unique();
     let open = || on(&rig::NATS.url(), rig::events(&name));
     let (brokers, deleted) = ([open(), open()], name.clone());
-    is_told_of_the_loss(brokers, outside(move || rig::lose_events(&rig::NATS, &deleted))).await;
+    viewers_get_missed_after(brokers, outside(move || rig::lose_events(&rig::NATS, &deleted))).await;
     rig::lose_events(&rig::NATS, &name);
 }
 
-/// What is stored in a channel, in order.
+/// The stored payloads of a channel, in order.
 async fn payloads(broker: &NatsBroker, name: &str) -> Vec<String> {
     let stored = loop {
         match broker.history(&channel(name), 1_000).await {
@@ -203,11 +205,11 @@ async fn payloads(broker: &NatsBroker, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_publish_whose_answer_does_not_come_is_neither_lost_nor_doubled() {
+async fn a_publish_whose_answer_is_late_is_stored_exactly_once() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let name = unique();
     let brokers = [0, 1].map(|_| on(&server.url(), rig::events(&name)));
-    // What the first handle knows of the channel is not the newest.
+    // The head that the first handle has cached is now out of date.
     for (broker, payload) in brokers.iter().zip(["a", "b"]) {
         publish(broker, Publish::new(channel("c"), payload)).await;
     }
@@ -215,7 +217,7 @@ async fn a_publish_whose_answer_does_not_come_is_neither_lost_nor_doubled() {
         server.pause();
         let (broker, message) = (broker.clone(), Publish::new(channel("c"), payload));
         let published = tokio::spawn(async move { broker.publish(message).await });
-        // The server gets it, and answers when nobody listens any more.
+        // The server receives the publish, but answers after the request has timed out.
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert!(!published.is_finished(), "it waits until it knows");
         server.resume();
@@ -238,7 +240,7 @@ async fn a_publish_that_could_not_be_sent_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_publish_whose_place_another_one_has_taken_is_stored_after_it() {
+async fn a_publish_that_another_one_overtakes_is_stored_after_it() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let (name, link) = (unique(), BlackHole::before(&server));
     let (far, near) = (on(&link.url(), rig::events(&name)), on(&server.url(), rig::events(&name)));
@@ -255,7 +257,7 @@ async fn a_publish_whose_place_another_one_has_taken_is_stored_after_it() {
 }
 
 #[tokio::test]
-async fn publishes_without_a_key_are_neither_lost_nor_doubled_while_the_leader_is_killed() {
+async fn publishes_without_a_key_are_stored_exactly_once_while_the_leader_is_killed() {
     let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
     let name = unique();
     let options = rig::events(&name).replicas(3);
@@ -266,7 +268,8 @@ async fn publishes_without_a_key_are_neither_lost_nor_doubled_while_the_leader_i
         async move {
             let (mut stored, mut unknown) = (Vec::new(), Vec::new());
             for n in 0..400 {
-                // Who is told that nothing was stored tries again; who is told nothing does not.
+                // `Unavailable` means that nothing was stored, so it is repeated. After `Timeout`
+                // the result is unknown.
                 let payload = n.to_string();
                 loop {
                     match broker.publish(Publish::new(channel("c"), payload.clone())).await {

@@ -1,4 +1,4 @@
-//! The broker on NATS.
+//! Tests of the broker on NATS.
 
 mod conformance;
 mod drills;

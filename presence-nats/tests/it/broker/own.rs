@@ -1,4 +1,4 @@
-//! What this broker promises beside the contract.
+//! Behaviour of this broker beyond the contract.
 
 use crate::rig::{self, NATS, OLD, unique};
 use futures_util::StreamExt;
@@ -54,7 +54,7 @@ async fn one_consumer_serves_all_channels_of_a_process() {
 }
 
 #[tokio::test]
-async fn the_longest_name_of_any_bytes_is_a_channel() {
+async fn a_channel_name_of_maximum_length_can_be_used() {
     for server in [&NATS, &OLD] {
         let name = unique();
         let broker = on(server, rig::events(&name));
@@ -107,7 +107,7 @@ async fn a_full_stream_drops_the_oldest_events_of_all_channels() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_not_ours_is_refused_in_words() {
+async fn a_stream_with_other_subjects_is_rejected_with_the_reason() {
     let name = unique();
     let config = format!(r#"{{"name":"EVENTS_{name}","subjects":["other.{name}"],"storage":"memory"}}"#);
     let told = NATS.request(&format!("$JS.API.STREAM.CREATE.EVENTS_{name}"), &config);

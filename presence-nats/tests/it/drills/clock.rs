@@ -1,4 +1,4 @@
-//! The server's clock steps: time goes on as before, for everybody.
+//! The server's clock steps, and the time of presence continues without a step.
 
 use super::world::{Crowd, Process, hold_all, is_all, policy};
 use crate::rig::{self, unique};
@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use test_servers::nats::{FalseClock, Nats};
 
-/// Waits for what takes a second or a lease, and never as long as the shortest step: time that
-/// stood still until the clock has caught up would be noticed.
+/// Waits for a condition, for less than the shortest step of the clock. If time stood still until
+/// the clock has caught up, this would fail.
 async fn soon(what: &str, mut holds: impl FnMut() -> bool) {
     let within = tokio::time::timeout(Duration::from_secs(35), async {
         while !holds() {
@@ -19,12 +19,13 @@ async fn soon(what: &str, mut holds: impl FnMut() -> bool) {
     assert!(within.await.is_ok(), "waited in vain: {what}");
 }
 
-/// The server with a clock of its own is real, but its clock is a stand-in: see [`FalseClock`].
+/// Steps the server's clock and checks that no process is affected. The server is real, but its
+/// clock is simulated: see [`FalseClock`].
 async fn nobody_notices(server: Nats, steps: &[i64]) {
     let (clock, name) = (FalseClock::before(&server), unique());
     let policy = || policy().lease_for(Duration::from_secs(8)).held_for(Duration::from_secs(8));
     let open = || rig::at(&clock.url(), rig::options(&name, Storage::File));
-    // The first process learns the time while it is wrong already.
+    // The clock is already wrong when the first process reads it.
     clock.set(-300);
     let (one, other) = (Process::with(open(), policy()).await, Process::with(open(), policy()).await);
     let crowd = Crowd::at(&one.presence, "beats", 10);
@@ -39,7 +40,7 @@ async fn nobody_notices(server: Nats, steps: &[i64]) {
         gone.extend(silent.users.iter().cloned());
         gone.extend(leaves.iter().map(|hold| hold.key().user.clone()));
         drop((silent, leaves));
-        // One that starts meanwhile knows of nothing but what the server tells.
+        // A process that starts after the step has only the server's time.
         let store = open();
         let late = Presence::builder(store.clone()).policy(policy()).start().unwrap();
         let late = Process::of(late, store).await;
@@ -48,7 +49,7 @@ async fn nobody_notices(server: Nats, steps: &[i64]) {
         let times = [&one, &other, &late].map(|process| process.presence.now());
         let apart = times.iter().max().unwrap().since(*times.iter().min().unwrap());
         assert!(apart < Duration::from_secs(10), "{ahead} s ahead, the processes' times differ by {apart:?}");
-        // Time has gone on for longer than whatever could still lapse because of the step.
+        // Wait until every session that the step could affect would have lapsed.
         let later = times[0] + policy().lease_for + Duration::from_secs(1);
         soon("time goes on", || one.presence.now() > later).await;
         for process in [&one, &other, &late] {
@@ -62,16 +63,16 @@ async fn nobody_notices(server: Nats, steps: &[i64]) {
     tokio::task::spawn_blocking(move || drop((clock, server))).await.unwrap();
 }
 
-/// Back by 45 s and ahead again; where all drills are run, by an hour as well.
+/// The clock steps back by 45 s and ahead again; when all drills are run, by an hour as well.
 #[tokio::test]
-async fn the_clock_of_a_server_steps() {
+async fn no_session_is_affected_when_the_clock_of_a_server_steps() {
     let server = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let steps: &[i64] = if is_all() { &[-345, -300, -255, -3_900, 3_300, 0] } else { &[-345, -300] };
     nobody_notices(server, steps).await;
 }
 
 #[tokio::test]
-async fn the_clock_of_an_old_server_steps() {
+async fn no_session_is_affected_when_the_clock_of_an_old_server_steps() {
     let server = tokio::task::spawn_blocking(Nats::old).await.unwrap();
     let steps: &[i64] = if is_all() { &[-345, -300, -3_900, 3_300] } else { &[-345] };
     nobody_notices(server, steps).await;

@@ -1,5 +1,5 @@
-//! Links that are reset again and again, and leaders that change again and again: nobody who beats
-//! leaves, and nobody who has fallen silent stays.
+//! Links are reset and leaders change again and again. Users who send heartbeats do not leave, and
+//! users who stop sending them do.
 
 use super::world::{Crowd, Process, hold_all, is_all, policy, until};
 use crate::rig::{self, unique};
@@ -12,7 +12,7 @@ use test_servers::Proxy;
 use test_servers::nats::{Cluster, Nats};
 use tokio::task::spawn_blocking;
 
-/// Does something again and again until it is told to stop.
+/// Repeats `flap` until the returned flag is set.
 fn again(mut flap: impl FnMut() + Send + 'static) -> Arc<AtomicBool> {
     let stops = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stops);
@@ -24,7 +24,7 @@ fn again(mut flap: impl FnMut() + Send + 'static) -> Arc<AtomicBool> {
     stops
 }
 
-async fn who_beats_stays_and_who_is_silent_goes(
+async fn only_silent_users_leave(
     open: impl Fn() -> NatsStore,
     goes_on: bool,
     flap: impl FnMut() + Send + 'static,
@@ -41,7 +41,8 @@ async fn who_beats_stays_and_who_is_silent_goes(
     let gone = silent.users.clone();
     drop(silent);
     if goes_on {
-        // Proofs come often enough: time goes on for those who are silent, however long this lasts.
+        // Time is proven often enough for silent users to leave, however long the disturbance
+        // lasts.
         for process in [&one, &other] {
             until("the silent are gone", || async { process.saw_leave().is_superset(&gone) }).await;
         }
@@ -53,7 +54,7 @@ async fn who_beats_stays_and_who_is_silent_goes(
         until("the view is right", || async { process.online("/start") == 20 && process.is_fresh() }).await;
         assert_eq!(process.saw_leave(), gone);
     }
-    // A process that starts now agrees.
+    // A process that starts now reports the same.
     let store = open();
     let late = Presence::builder(store.clone()).policy(policy()).start().unwrap();
     let late = Process::of(late, store).await;
@@ -61,7 +62,7 @@ async fn who_beats_stays_and_who_is_silent_goes(
     drop((crowd, held));
 }
 
-/// All links are reset every so often, and down for a part of that.
+/// Resets all links once in each period, and keeps them down for a part of it.
 async fn links_are_reset(period: u64, down: u64) {
     let (period, down) = (Duration::from_millis(period), Duration::from_millis(down));
     let server = spawn_blocking(Nats::start).await.unwrap();
@@ -69,7 +70,7 @@ async fn links_are_reset(period: u64, down: u64) {
     let open = || rig::at(&format!("nats://127.0.0.1:{}", link.port()), rig::options(&name, Storage::File));
     let reset = Arc::clone(&link);
     let goes_on = period >= Duration::from_secs(6);
-    who_beats_stays_and_who_is_silent_goes(open, goes_on, move || {
+    only_silent_users_leave(open, goes_on, move || {
         reset.cut();
         std::thread::sleep(down);
         reset.pass();
@@ -80,7 +81,7 @@ async fn links_are_reset(period: u64, down: u64) {
 }
 
 #[tokio::test]
-async fn links_that_are_reset_every_six_seconds() {
+async fn only_silent_users_leave_while_links_are_reset_every_six_seconds() {
     links_are_reset(6_000, 200).await;
     if is_all() {
         for (period, down) in [(8_000, 4_000), (13_000, 5_000), (20_000, 10_000)] {
@@ -90,7 +91,7 @@ async fn links_that_are_reset_every_six_seconds() {
 }
 
 #[tokio::test]
-async fn links_that_are_down_for_most_of_the_time() {
+async fn only_silent_users_leave_while_links_are_down_most_of_the_time() {
     links_are_reset(1_300, 800).await;
     if is_all() {
         for (period, down) in [(1_000, 900), (2_000, 1_000), (2_040, 100), (3_000, 2_500), (5_000, 4_000)] {
@@ -100,15 +101,15 @@ async fn links_that_are_down_for_most_of_the_time() {
 }
 
 #[tokio::test]
-async fn leaders_that_change_every_eight_seconds() {
+async fn only_silent_users_leave_while_leaders_change_every_eight_seconds() {
     let cluster = Arc::new(spawn_blocking(Cluster::start).await.unwrap());
     let name = unique();
     let open = || rig::on_cluster(&cluster, &name);
     let (moved, streams) = (Arc::clone(&cluster), name.clone());
-    who_beats_stays_and_who_is_silent_goes(open, true, move || {
+    only_silent_users_leave(open, true, move || {
         for stream in ["KV", "BEATS"] {
             let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}_{streams}");
-            // One that is just being elected cannot step down.
+            // A leader that was just elected cannot step down, so the answer is ignored.
             moved.nodes()[0].request(&subject, "");
         }
         std::thread::sleep(Duration::from_secs(8));

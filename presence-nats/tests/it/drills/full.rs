@@ -1,5 +1,5 @@
-//! A bucket or a server at its capacity, and a bucket that is sealed: nobody leaves, and what could
-//! not be stored is stored in the end.
+//! A full bucket, a full server and a sealed bucket: nobody leaves, and changes that could not be
+//! stored are stored afterwards.
 
 use super::world::{Process, World, outside};
 use crate::rig::{self, unique};
@@ -12,7 +12,8 @@ use test_servers::nats::Nats;
 /// Longer than every lease in use.
 const FULL_FOR: Duration = Duration::from_secs(8);
 
-/// Two processes with their users, changes that cannot all be stored, and nobody who leaves.
+/// Makes changes that cannot all be stored, and checks that neither of two processes reports a user
+/// as gone.
 async fn nobody_leaves_while(
     open: impl Fn() -> NatsStore,
     fills: impl FnOnce() + Send + 'static,
@@ -57,12 +58,12 @@ async fn nobody_leaves_while_the_memory_of_a_server_is_full() {
 }
 
 #[tokio::test]
-async fn nobody_leaves_while_a_server_is_full_in_all_respects() {
+async fn nobody_leaves_while_the_files_and_the_memory_of_a_server_are_full() {
     nobody_leaves_while_a_server_is_full(SMALL, &["file", "memory"]).await;
 }
 
 #[tokio::test]
-async fn nobody_leaves_while_the_bucket_has_all_the_bytes_that_it_may_have() {
+async fn nobody_leaves_while_the_bucket_has_reached_max_bytes() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let name = unique();
     let open = || rig::on(&server, &name, Storage::File);
@@ -75,7 +76,8 @@ async fn nobody_leaves_while_the_bucket_has_all_the_bytes_that_it_may_have() {
             });
         }
     };
-    // What is there already may be renewed and written again: time goes on, and the views are right.
+    // Existing records can still be renewed and rewritten, so time is proven and the views stay
+    // fresh.
     nobody_leaves_while(open, set(None), false, set(Some(-1))).await;
 }
 
@@ -85,14 +87,14 @@ async fn nobody_leaves_while_the_bucket_is_sealed() {
     let name = unique();
     let open = || rig::on(&server, &name, Storage::File);
     let (sealed, deleted) = ((Arc::clone(&server), name.clone()), (Arc::clone(&server), name.clone()));
-    // There is no way to unseal it: it is deleted, and the processes make it anew.
+    // A sealed stream cannot be unsealed. It is deleted, and the processes create it again.
     let seal = move || rig::change(&sealed.0, "KV", &sealed.1, |info| info["config"]["sealed"] = true.into());
     let delete = move || rig::lose(&deleted.0, &deleted.1);
     nobody_leaves_while(open, seal, true, delete).await;
 }
 
 #[tokio::test]
-async fn a_process_that_starts_on_a_sealed_bucket_is_stale_until_it_is_made_anew() {
+async fn a_process_that_starts_on_a_sealed_bucket_is_stale_until_the_bucket_is_created_again() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let name = unique();
     let open = || rig::on(&server, &name, Storage::File);

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use test_servers::nats::Nats;
 
-/// More than a few batches.
+/// Several batches.
 const USERS: usize = 3_000;
 
 #[tokio::test]
-async fn thousands_are_told_again_to_a_server_that_lost_them() {
+async fn thousands_of_sessions_are_stored_again_after_the_server_lost_them() {
     let (server, name) = (Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap()), unique());
     let open = || rig::on(&server, &name, Storage::Memory);
     let (one, other) = (Process::start(open()).await, Process::start(open()).await);

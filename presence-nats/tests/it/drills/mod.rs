@@ -1,5 +1,5 @@
-//! What the store promises when its server fails: nobody is seen to leave who did not, no change is
-//! lost, a blind view says so, and all of it heals by itself.
+//! Drills: while the server fails, no process reports a user as gone who is not, no change is lost,
+//! and a view without proof of time is stale. Afterwards everything recovers without intervention.
 
 mod clock;
 mod flaps;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use test_servers::Proxy;
 use test_servers::nats::{BlackHole, Cluster, Leaf, Nats};
 
-/// What an outage of five seconds, or ten, is: long enough for every lease in use to lapse, did
-/// anybody grow older.
+/// The lengths of the outages. Both are longer than every lease in use, so all sessions would lapse
+/// if time were proven meanwhile.
 const FIVE: Duration = Duration::from_secs(5);
 const TEN: Duration = Duration::from_secs(10);
 
@@ -22,7 +22,7 @@ async fn world(open: impl Fn() -> NatsStore) -> World {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_for_five_seconds() {
+async fn nobody_leaves_while_the_server_is_down_for_five_seconds() {
     let (server, name) = (server().await, unique());
     let open = || rig::on(&server, &name, Storage::File);
     let world = world(open).await;
@@ -37,13 +37,14 @@ async fn a_server_that_is_away_for_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_for_ten_seconds() {
+async fn nobody_leaves_while_the_server_hangs_for_ten_seconds() {
     let (server, name) = (server().await, unique());
     let open = || rig::on(&server, &name, Storage::File);
     let world = world(open).await;
     let paused = Arc::clone(&server);
     outside(move || paused.pause()).await;
-    // It takes what it is sent, and answers once it goes on: all that timed out lands then.
+    // A paused server receives requests and executes them when it is resumed, after they have timed
+    // out.
     world.change().await;
     tokio::time::sleep(TEN).await;
     world.is_stale().await;
@@ -53,7 +54,7 @@ async fn a_server_that_hangs_for_ten_seconds() {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_without_its_memory() {
+async fn sessions_are_stored_again_after_the_server_restarts_empty() {
     let (server, name) = (server().await, unique());
     let open = || rig::on(&server, &name, Storage::Memory);
     let world = world(open).await;
@@ -64,7 +65,7 @@ async fn a_server_that_comes_back_without_its_memory() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_deleted_and_created_again() {
+async fn sessions_are_stored_again_after_the_bucket_is_deleted() {
     let (server, name) = (server().await, unique());
     let open = || rig::on(&server, &name, Storage::File);
     let world = world(open).await;
@@ -75,13 +76,13 @@ async fn a_bucket_that_is_deleted_and_created_again() {
 }
 
 #[tokio::test]
-async fn a_link_that_swallows_everything() {
+async fn a_process_whose_link_drops_all_data_is_stale_and_recovers() {
     let (server, name) = (server().await, unique());
     let link = Arc::new(BlackHole::before(&server));
     let through = || rig::at(&link.url(), rig::options(&name, Storage::File));
     let direct = || rig::on(&server, &name, Storage::File);
-    // One process is behind the link, the other sees it vanish, as everybody must whose process is
-    // not heard of.
+    // One process is behind the link. The other process reports the first one's users as gone,
+    // since it receives no heartbeats from it.
     let one = Process::start(through()).await;
     let other = Process::start(direct()).await;
     let hold = one.presence.hold(enter("behind", "/start")).unwrap();
@@ -108,7 +109,7 @@ async fn a_link_that_swallows_everything() {
 }
 
 #[tokio::test]
-async fn a_leader_that_is_killed() {
+async fn nobody_leaves_after_the_leader_is_killed() {
     let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
     let name = unique();
     let open = || rig::on_cluster(&cluster, &name);
@@ -120,7 +121,7 @@ async fn a_leader_that_is_killed() {
 }
 
 #[tokio::test]
-async fn a_leader_that_hands_over() {
+async fn nobody_leaves_after_the_leader_steps_down() {
     let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
     let name = unique();
     let open = || rig::on_cluster(&cluster, &name);
@@ -138,7 +139,7 @@ async fn a_leader_that_hands_over() {
 }
 
 #[tokio::test]
-async fn a_link_that_is_reset_every_six_seconds() {
+async fn nobody_leaves_while_the_link_is_reset_every_six_seconds() {
     let (server, name) = (server().await, unique());
     let link = Arc::new(Proxy::to(server.port()));
     let open = || rig::at(&format!("nats://127.0.0.1:{}", link.port()), rig::options(&name, Storage::File));
@@ -158,7 +159,7 @@ async fn a_link_that_is_reset_every_six_seconds() {
 }
 
 #[tokio::test]
-async fn a_leaf_that_is_cut_off_for_ten_seconds() {
+async fn nobody_leaves_while_the_leaf_is_cut_off_for_ten_seconds() {
     let leaf = Arc::new(tokio::task::spawn_blocking(Leaf::start).await.unwrap());
     let name = unique();
     let open = || rig::through(&leaf, &name);
@@ -174,7 +175,7 @@ async fn a_leaf_that_is_cut_off_for_ten_seconds() {
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_takes_only_its_own_with_it() {
+async fn only_the_users_of_a_killed_process_leave() {
     let (server, name) = (server().await, unique());
     let open = || rig::on(&server, &name, Storage::File);
     let (one, other) = (Process::start(open()).await, Process::start(open()).await);
@@ -189,7 +190,7 @@ async fn a_process_that_is_killed_takes_only_its_own_with_it() {
     };
     let (lost, kept) = (hold(&one, "lost"), hold(&other, "kept"));
     until("everybody is here", || async { other.online("/start") == 40 && one.online("/start") == 40 }).await;
-    // As by -9: its connections say nothing, and nothing of it goes on.
+    // As by SIGKILL: its holds are not released, and none of its tasks continues.
     lost.into_iter().for_each(std::mem::forget);
     drop(one);
     until("its users are gone", || async { other.saw_leave() == names("lost") }).await;

@@ -1,4 +1,4 @@
-//! A server that answers and refuses what is written, in one of the two streams or in both.
+//! A server that answers, but refuses writes to one of the two streams or to both.
 
 use super::world::{Process, enter, until};
 use crate::rig::{self, CLUSTER, NATS, unique};
@@ -40,7 +40,7 @@ async fn nobody_leaves_while_one_refuses(
         .await;
         assert_eq!(process.saw_leave(), BTreeSet::new());
     }
-    // Time goes on: who leaves is gone.
+    // Time goes on, so users who leave are reported as gone.
     drop(held);
     let gone: BTreeSet<UserId> = ["ada", "bob", "cyd"].map(super::world::user).into();
     until("they are gone", || async { other.saw_leave() == gone && late.saw_leave() == gone }).await;

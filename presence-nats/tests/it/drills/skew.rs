@@ -1,4 +1,4 @@
-//! Clocks of processes that differ: only the server's time counts.
+//! The clocks of two processes differ, without effect: only the server's time counts.
 
 use super::world::{Process, enter, policy, until, user};
 use crate::rig::{self, NATS, unique};
@@ -18,7 +18,7 @@ async fn two_processes_whose_clocks_differ_by_half_a_minute_agree() {
         let presence = Presence::builder(store.clone()).policy(policy()).clock(clock);
         processes.push(Process::of(presence.start().unwrap(), store).await);
     }
-    // Each has people who stay, and one who falls silent.
+    // Each process has a user who sends heartbeats and one who stops.
     for (n, process) in processes.iter().enumerate() {
         process.presence.beat(enter(&format!("silent-{n}"), "/start")).await.unwrap();
         process.presence.beat(enter(&format!("stays-{n}"), "/start")).await.unwrap();
@@ -31,7 +31,7 @@ async fn two_processes_whose_clocks_differ_by_half_a_minute_agree() {
         });
         let beats = futures_util::future::join_all(beats);
         let silent = (0..2).map(|n| user(&format!("silent-{n}"))).collect::<BTreeSet<_>>();
-        // Beyond a few leases, however soon that is.
+        // Continue for several leases, even if the condition holds earlier.
         let is_over = rounds.next().is_none();
         let saw =
             processes.iter().all(|process| process.saw_leave() == silent && process.online("/start") == 2);

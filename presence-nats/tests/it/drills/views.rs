@@ -1,5 +1,5 @@
-//! Several handles write whatever they like while their server is killed, hangs, loses its streams,
-//! and connections break: in the end every watch shows what the store holds.
+//! Several handles write random records while the server is killed, hangs or loses its streams, and
+//! while connections break. Afterwards every watch shows what the store holds.
 
 use super::world::user;
 use crate::rig::{self, unique};
@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 const USERS: u64 = 40;
 const WRITERS: u64 = 3;
-/// How long a watch may take to tell everything once all is quiet.
+/// How long a watch may take to report everything after the last write.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn below(n: u64) -> u64 {
@@ -30,19 +30,19 @@ fn any_user(n: u64) -> UserId {
     user(&format!("u{n} *.>\u{2028}é{{}}😀"))
 }
 
-/// What all writers share.
+/// The state that all writers share.
 #[derive(Default)]
 struct Plot {
     stops: AtomicBool,
-    /// The next stamp: nobody's clock goes back.
+    /// The next timestamp. All writers use this one clock, which never goes back.
     next: AtomicU64,
-    /// Who was forgotten at some time: how late such a session was seen in its earlier life is
-    /// nobody's concern.
+    /// The sessions that were forgotten at some time. Their times are not compared, since they may
+    /// be those of an earlier session with the same id.
     forgotten: Mutex<BTreeSet<SessionKey>>,
 }
 
 impl Plot {
-    /// A session of one of the users of this writer, or of anybody.
+    /// A session of one of this writer's users, or of any user.
     fn any_session(&self, writer: Option<u64>) -> Session {
         let at = Timestamp::from_millis(1_700_000_000_000 + self.next.fetch_add(1, Ordering::Relaxed));
         let n = writer.map_or_else(|| below(USERS), |writer| below(USERS / WRITERS) * WRITERS + writer);
@@ -60,11 +60,12 @@ impl Plot {
         (0..=below(8)).map(|_| make(self.any_session(writer))).collect()
     }
 
-    /// Writes until it is told to stop. What fails may have been done or not: the store decides
-    /// what is true.
+    /// Writes until `stops` is set. A call that failed may have had its effect or not; the test
+    /// compares with what the store holds.
     ///
-    /// Everybody puts everybody's sessions; each renews and forgets its own: what two do of that at
-    /// once, `Presence` puts right, of which there is none here.
+    /// Every writer puts sessions of all users, but renews and forgets only those of its own.
+    /// Conflicts between concurrent renewals and deletions are resolved by `Presence`, which is not
+    /// used here.
     async fn write(&self, store: NatsStore, writer: u64) {
         while !self.stops.load(Ordering::Relaxed) {
             let done = match below(3) {
@@ -88,7 +89,7 @@ impl Plot {
                 }
             };
             if done.is_err() {
-                // What was given up may land as long as nothing sent later is answered.
+                // The failed call may still take effect until a later one is answered.
                 while store.now().await.is_err() {
                     sleep(Duration::from_millis(50)).await;
                 }
@@ -97,8 +98,8 @@ impl Plot {
     }
 }
 
-/// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told;
-/// takes its time with whatever it is told.
+/// Watches the store, with a new watch whenever a feed ends, until everything that was written
+/// before `is_done` has been reported. Pauses for `slowness` after each event.
 async fn watch(store: NatsStore, is_done: Arc<AtomicBool>, slowness: Duration) -> Reference {
     loop {
         let (mut view, mut feed, mut since) = (Reference::default(), store.watch(), None);

@@ -1,4 +1,5 @@
-//! Two processes on a store that is about to fail, their users, and what each process sees of them.
+//! The set-up of a drill: two processes on one store, their users, and what each process reports of
+//! them.
 
 use parking_lot::Mutex;
 use presence_core::{
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 
 /// How many users of each kind there are.
 const USERS: usize = 40;
-/// How long anything may take that must come. Drills share two cores with each other and with their
+/// How long a drill waits for a condition. Drills share two cores with each other and with their
 /// servers.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -32,7 +33,7 @@ pub fn enter(name: &str, place: &str) -> Beat {
     Beat::enter(user(name), tab).topics(Topics::new([topic(place)]).unwrap())
 }
 
-/// Returns once it holds; panics if it does not in time.
+/// Waits until a condition holds; panics if it does not hold within [`PATIENCE`].
 pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let all = async {
         while !holds().await {
@@ -42,17 +43,17 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut()
     assert!(tokio::time::timeout(PATIENCE, all).await.is_ok(), "waited in vain: {what}");
 }
 
-/// Does something to a server, which blocks.
+/// Runs work that blocks, such as stopping a server.
 pub async fn outside(work: impl FnOnce() + Send + 'static) {
     tokio::task::spawn_blocking(work).await.unwrap();
 }
 
-/// Whether all drills are run, and not only a short choice.
+/// Whether all drills are run, and not only the short ones.
 pub fn is_all() -> bool {
     std::env::var("PRESENCE_DRILLS").is_ok_and(|which| which == "all")
 }
 
-/// Short windows: an outage outlasts them all.
+/// Short windows: every outage of a drill is longer.
 pub fn policy() -> Policy {
     Policy::default()
         .lease_for(Duration::from_secs(4))
@@ -60,7 +61,7 @@ pub fn policy() -> Policy {
         .grace(Duration::from_millis(500))
 }
 
-/// A process, and who it saw go.
+/// A process, and the users that it has reported as gone.
 pub struct Process {
     pub presence: Presence,
     pub store: NatsStore,
@@ -79,7 +80,7 @@ impl Process {
         Self::of(presence, store).await
     }
 
-    /// A process on this store that was started otherwise.
+    /// A process on this store with the given `presence`.
     pub async fn of(presence: Presence, store: NatsStore) -> Self {
         presence.ready().await;
         let (left, was_stale) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(AtomicBool::new(false)));
@@ -89,7 +90,7 @@ impl Process {
             let mut known = BTreeSet::new();
             while let Some(update) = updates.next().await {
                 match update {
-                    // A reader that was slow gets a snapshot: who is not in it has left as well.
+                    // A slow reader gets a snapshot. Users who are not in it have left as well.
                     Update::Snapshot(snapshot) => {
                         let now: BTreeSet<UserId> = snapshot.members.keys().cloned().collect();
                         gone.lock().extend(known.difference(&now).cloned());
@@ -105,7 +106,7 @@ impl Process {
         let mut views = presence.watch_view();
         let stale = Arc::clone(&was_stale);
         let sees = tokio::spawn(async move {
-            // A view begins stale: time has to be proven for a moment.
+            // A view is stale at first, until time is proven.
             let mut was_fresh = false;
             while let Some(view) = views.next().await {
                 was_fresh |= view.is_fresh();
@@ -138,14 +139,14 @@ impl Drop for Process {
     }
 }
 
-/// People who keep beating at one process, whatever happens to the store.
+/// Users who send heartbeats to one process, whatever happens to the store.
 pub struct Crowd {
     pub users: BTreeSet<UserId>,
     task: JoinHandle<()>,
 }
 
 impl Crowd {
-    /// Everybody enters, and then beats four times in a lease.
+    /// All users enter, and then send four heartbeats in each lease.
     pub fn at(presence: &Presence, kind: &str, count: usize) -> Self {
         let users: BTreeSet<UserId> = (0..count).map(|n| user(&format!("{kind}-{n}"))).collect();
         let (presence, names) = (presence.clone(), users.clone());
@@ -161,7 +162,7 @@ impl Crowd {
                     };
                     presence.beat(beat)
                 });
-                // A store that is away makes them degraded, and no more.
+                // While the store is down, the heartbeats succeed with a degraded result.
                 futures_util::future::join_all(beats).await;
                 enters = false;
                 tokio::time::sleep(presence.policy().lease_for / 4).await;
@@ -177,13 +178,13 @@ impl Drop for Crowd {
     }
 }
 
-/// Connections that a process holds.
+/// Holds `count` connections at a process.
 pub fn hold_all(process: &Process, kind: &str, count: usize) -> Vec<Hold> {
     (0..count).map(|n| process.presence.hold(enter(&format!("{kind}-{n}"), "/start")).unwrap()).collect()
 }
 
-/// Two processes; users whose connections the first one holds, and users who beat through both in
-/// turn.
+/// Two processes, users whose connections the first one holds, and users who send heartbeats to
+/// both in turn.
 pub struct World {
     pub one: Arc<Process>,
     pub other: Arc<Process>,
@@ -208,35 +209,36 @@ impl World {
         world
     }
 
-    /// Returns once both processes see it.
+    /// Waits until the condition holds at both processes.
     pub async fn sees(&self, what: &str, sees: impl Fn(&Process) -> bool) {
         until(what, || async { sees(&self.one) && sees(&self.other) }).await;
     }
 
-    /// Returns once both processes say that what they show may be old.
+    /// Waits until both processes have reported a stale view.
     pub async fn is_stale(&self) {
         self.sees("both views are stale", Process::was_stale).await;
     }
 
-    /// Changes that nobody may lose, whatever the store does: half of the connections move, and
-    /// somebody comes.
+    /// Makes changes that must not be lost: half of the connections change their topic, and new
+    /// users enter.
     pub async fn change(&self) {
         for hold in self.held.iter().step_by(2) {
             hold.place(Topics::new([topic("/moved")]).unwrap()).unwrap();
         }
         for n in 0..4 {
-            // Told later, if the store cannot be told now.
+            // If the store is down, these are stored later.
             let _ = self.other.presence.beat(enter(&format!("new-{n}"), "/new")).await;
         }
     }
 
-    /// Both processes, the store itself, and whoever comes later agree on all of it.
+    /// Checks that both processes, the store and a process that starts afterwards agree on all
+    /// changes.
     pub async fn has_recovered(&self, late: NatsStore) {
         self.sees("both views are fresh", Process::is_fresh).await;
         self.sees("the moved are where they went", |process| process.online("/moved") == USERS / 2).await;
         self.sees("the new ones are here", |process| process.online("/new") == 4).await;
         self.sees("nothing is owed", |process| process.presence.health().outbox == 0).await;
-        // Long enough for everything to lapse that nobody confirms.
+        // Wait until every session that is not renewed has lapsed.
         let now = self.one.store.now().await.unwrap();
         let later = now + policy().held_for + Duration::from_secs(2);
         until("time goes on", || async { self.one.store.now().await.is_ok_and(|now| now > later) }).await;
@@ -259,14 +261,14 @@ impl Drop for World {
     }
 }
 
-/// Everybody who beats does so through one process and the other in turn.
+/// Sends the heartbeats of all users through both processes in turn.
 async fn beat(one: Arc<Process>, other: Arc<Process>) {
     let tab = SessionId::new("tab").unwrap();
     for process in [&one, &other].into_iter().cycle() {
         let beats = (0..USERS).map(|n| format!("beats-{n}")).chain((0..4).map(|n| format!("new-{n}")));
         let known = beats.filter(|name| process.presence.user(&user(name)).is_some());
         let beats = known.map(|name| process.presence.beat(Beat::renew(user(&name), tab.clone())));
-        // A store that is away makes them degraded, and no more.
+        // While the store is down, the heartbeats succeed with a degraded result.
         futures_util::future::join_all(beats).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
