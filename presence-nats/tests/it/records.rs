@@ -10,9 +10,9 @@ const USERS: usize = 5_000;
 
 /// The size of the bucket in bytes, as the server reports it.
 fn taken(server: &Nats, name: &str) -> usize {
-    let told = server.request(&format!("$JS.API.STREAM.INFO.KV_{name}"), "");
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    told["state"]["bytes"].as_u64().unwrap().try_into().unwrap()
+    let answer = server.request(&format!("$JS.API.STREAM.INFO.KV_{name}"), "");
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    answer["state"]["bytes"].as_u64().unwrap().try_into().unwrap()
 }
 
 #[tokio::test]

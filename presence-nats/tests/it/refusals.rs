@@ -15,8 +15,8 @@ async fn a_bucket_with_unusable_settings_is_rejected_with_the_reason() {
     let config = format!(
         r#"{{"name":"KV_{name}","subjects":["$KV.{name}.>"],"max_msgs_per_subject":5,"storage":"memory"}}"#
     );
-    let told = NATS.request(&format!("$JS.API.STREAM.CREATE.KV_{name}"), &config);
-    assert!(told.contains("did_create"), "{told}");
+    let answer = NATS.request(&format!("$JS.API.STREAM.CREATE.KV_{name}"), &config);
+    assert!(answer.contains("did_create"), "{answer}");
     let store = rig::on(&NATS, &name, Storage::Memory);
     let error = store.ping().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Rejected);

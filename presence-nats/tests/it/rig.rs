@@ -56,8 +56,8 @@ pub fn through(leaf: &Leaf, name: &str) -> NatsStore {
 
 /// Deletes the stream of events of a namespace.
 pub fn lose_events(server: &Nats, name: &str) {
-    let told = server.request(&format!("$JS.API.STREAM.DELETE.EVENTS_{name}"), "");
-    assert!(told.contains("\"success\":true") || told.contains("10059"), "{told}");
+    let answer = server.request(&format!("$JS.API.STREAM.DELETE.EVENTS_{name}"), "");
+    assert!(answer.contains("\"success\":true") || answer.contains("10059"), "{answer}");
 }
 
 /// Makes a stream of this namespace, `KV` or `BEATS`, refuse all messages, or accept them again.
@@ -72,21 +72,21 @@ pub fn change(server: &Nats, stream: &str, name: &str, change: impl FnOnce(&mut 
     let mut info: serde_json::Value = serde_json::from_str(&info).unwrap();
     change(&mut info);
     let config = info["config"].to_string();
-    let told = server.request(&format!("$JS.API.STREAM.UPDATE.{stream}_{name}"), &config);
-    assert!(!told.contains("\"error\""), "{told}");
+    let answer = server.request(&format!("$JS.API.STREAM.UPDATE.{stream}_{name}"), &config);
+    assert!(!answer.contains("\"error\""), "{answer}");
 }
 
 /// Fills the storage of a server, `file` or `memory`, so that nothing more can be stored.
 pub fn fill(server: &Nats, storage: &str) {
     let name = format!("FILL_{storage}");
     let config = format!(r#"{{"name":"{name}","subjects":["{name}"],"storage":"{storage}"}}"#);
-    let told = server.request(&format!("$JS.API.STREAM.CREATE.{name}"), &config);
-    assert!(told.contains("did_create"), "{told}");
+    let answer = server.request(&format!("$JS.API.STREAM.CREATE.{name}"), &config);
+    assert!(answer.contains("did_create"), "{answer}");
     // The last bytes are filled as well: after a refusal, a smaller message is tried.
     let mut size = 512 * 1024;
     while size > 0 {
-        let told = server.request(&name, &"x".repeat(size));
-        if told.contains("\"error\"") {
+        let answer = server.request(&name, &"x".repeat(size));
+        if answer.contains("\"error\"") {
             size /= 4;
         }
     }
@@ -94,14 +94,14 @@ pub fn fill(server: &Nats, storage: &str) {
 
 /// Frees the storage that [`fill`] has filled.
 pub fn empty(server: &Nats, storage: &str) {
-    let told = server.request(&format!("$JS.API.STREAM.DELETE.FILL_{storage}"), "");
-    assert!(told.contains("\"success\":true"), "{told}");
+    let answer = server.request(&format!("$JS.API.STREAM.DELETE.FILL_{storage}"), "");
+    assert!(answer.contains("\"success\":true"), "{answer}");
 }
 
 /// Deletes both streams of a store's namespace.
 pub fn lose(server: &Nats, name: &str) {
     for stream in ["KV", "BEATS"] {
-        let told = server.request(&format!("$JS.API.STREAM.DELETE.{stream}_{name}"), "");
-        assert!(told.contains("\"success\":true") || told.contains("10059"), "{told}");
+        let answer = server.request(&format!("$JS.API.STREAM.DELETE.{stream}_{name}"), "");
+        assert!(answer.contains("\"success\":true") || answer.contains("10059"), "{answer}");
     }
 }

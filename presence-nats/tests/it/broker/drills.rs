@@ -160,15 +160,15 @@ async fn viewers_get_missed_after(brokers: [NatsBroker; 2], lose: impl Future) {
     assert_ne!(second.incarnation, first.incarnation);
     let late = brokers[0].subscribe(&viewed, Start::After(first));
     for mut stream in streams.into_iter().chain([late]) {
-        let mut told = Vec::new();
-        while told.last() != Some(&"after".to_owned()) {
+        let mut received = Vec::new();
+        while received.last() != Some(&"after".to_owned()) {
             match tokio::time::timeout(PATIENCE, stream.next()).await.unwrap().unwrap() {
-                Delivery::Event(event) => told.push(String::from_utf8_lossy(&event.payload).into_owned()),
-                Delivery::Missed(Missed::Incarnation) => told.push("missed".to_owned()),
+                Delivery::Event(event) => received.push(String::from_utf8_lossy(&event.payload).into_owned()),
+                Delivery::Missed(Missed::Incarnation) => received.push("missed".to_owned()),
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(told, ["missed", "after"]);
+        assert_eq!(received, ["missed", "after"]);
     }
 }
 

@@ -110,8 +110,8 @@ async fn a_full_stream_drops_the_oldest_events_of_all_channels() {
 async fn a_stream_with_other_subjects_is_rejected_with_the_reason() {
     let name = unique();
     let config = format!(r#"{{"name":"EVENTS_{name}","subjects":["other.{name}"],"storage":"memory"}}"#);
-    let told = NATS.request(&format!("$JS.API.STREAM.CREATE.EVENTS_{name}"), &config);
-    assert!(told.contains("did_create"), "{told}");
+    let answer = NATS.request(&format!("$JS.API.STREAM.CREATE.EVENTS_{name}"), &config);
+    assert!(answer.contains("did_create"), "{answer}");
     let broker = on(&NATS, rig::events(&name));
     let error = broker.ping().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Rejected);

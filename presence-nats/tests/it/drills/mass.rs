@@ -1,3 +1,5 @@
+//! A server loses more sessions than fit into one batch.
+
 use super::world::{Process, enter, outside, until};
 use crate::rig::{self, unique};
 use presence_core::{Hold, PresenceStore, UserId};

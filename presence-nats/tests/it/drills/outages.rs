@@ -1,3 +1,6 @@
+//! Outages of the server, of a leader, of a link or of a process: nobody leaves who has not left, and
+//! every change is stored in the end.
+
 use super::world::{Process, World, enter, outside, until};
 use crate::rig::{self, unique};
 use presence_core::UserId;
@@ -129,8 +132,8 @@ async fn nobody_leaves_after_the_leader_steps_down() {
     for stream in ["KV", "BEATS"] {
         let (moved, stream) = (Arc::clone(&cluster), format!("{stream}_{name}"));
         outside(move || {
-            let told = moved.nodes()[0].request(&format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}"), "");
-            assert!(told.contains("\"success\":true"), "{told}");
+            let answer = moved.nodes()[0].request(&format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}"), "");
+            assert!(answer.contains("\"success\":true"), "{answer}");
         })
         .await;
     }
