@@ -4,8 +4,8 @@
 //! A record is `times placement TAB declared`:
 //!
 //! ```text
-//! seen_at       active_at     placed_at     h TAB node       TAB rest                          TAB declared
-//! 1700000000123 1700000000100 1700000000000 h TAB web-1~9f3c TAB {"held":true,"lease":60000,…} TAB
+//! seen_at       active_at     placed_at     h TAB node       TAB rest            TAB declared
+//! 1700000000123 1700000000100 1700000000000 h TAB web-1~9f3c TAB {"held":true,…} TAB {"at":…}
 //! ```
 //!
 //! There are no spaces between these parts. If the session has left, the `h` (here) is an `l`

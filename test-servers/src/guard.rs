@@ -6,9 +6,9 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// Starts and kills the server on command. When its input ends, because the handle was dropped or
-/// the process that held it is gone, it kills the server and removes the folder, whatever signal
-/// ended that process.
+/// The guard of a server: a shell script that starts and kills the server when its input has these
+/// orders. Its input ends when the handle is dropped or the process of the tests ends, whatever
+/// signal ended it. Then the script kills the server and removes the folder.
 const SCRIPT: &str = r#"
 server=
 stop() { [ -z "$server" ] || { kill -9 "$server"; wait "$server"; server=; }; }
@@ -38,7 +38,8 @@ impl Guard {
             .arg(program)
             .args(args)
             .current_dir(folder)
-            // Ctrl-C is meant for the tests. The guard must outlive them for a moment.
+            // In a process group of its own, so that Ctrl-C does not end the guard: it must kill
+            // the server after the tests have ended.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -60,7 +61,7 @@ impl Guard {
         self.server = None;
     }
 
-    /// The server's process, while it runs.
+    /// The process id of the server; `None` after it was killed.
     pub(crate) fn server(&self) -> Option<u32> {
         self.server
     }
@@ -76,7 +77,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.orders = None;
-        // By then the server and its folder are gone.
+        // When the guard has ended, it has killed the server and removed the folder.
         let _ = self.shell.wait();
     }
 }

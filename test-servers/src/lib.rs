@@ -1,9 +1,9 @@
 //! Real servers for tests and benchmarks: Redis, Valkey and NATS, alone and in clusters, spawned on
 //! free ports of 127.0.0.1.
 //!
-//! Each server has its own temporary folder and ends with its handle. It also ends with the process
-//! that started it, however that process ends: no server is left behind by a `static`, which is
-//! never dropped, or by a test killed with -9.
+//! Each server has its own temporary folder, and ends when its handle is dropped. It also ends with
+//! the process that started it, however that process ends. So no server is left running by a
+//! `static`, which is never dropped, or by a test that is killed with -9.
 //!
 //! ```no_run
 //! let server = test_servers::redis::Redis::start();

@@ -3,7 +3,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The time limit of anything a server must do, on a machine that compiles at the same time.
+/// The time limit of everything that a server must do, even on a machine that compiles at the same
+/// time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -35,7 +36,7 @@ pub fn within<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<
 /// Repeats `ask` until it returns true.
 ///
 /// # Panics
-/// If the time limit is over; the message has `what`.
+/// If it does not return true within the time limit. The message contains `what`.
 pub(crate) fn wait_until(what: &str, mut ask: impl FnMut() -> bool) {
     let came = within(PATIENCE, || ask().then_some(()));
     assert!(came.is_some(), "waited {} s in vain until {what}", PATIENCE.as_secs());

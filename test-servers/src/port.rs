@@ -7,26 +7,26 @@ use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket, sockopt:
 
 /// A reserved port of 127.0.0.1, whether or not a server listens on it.
 ///
-/// A free port that is merely looked up may be taken by another process a moment later. Worse,
-/// while a killed server is away, a client that tries to reconnect may get the same port as its own
-/// end, and is then connected to itself.
+/// Without the reservation, another process could take a free port before the server uses it. Also,
+/// while the server is down, a client that reconnects could get the same port as its own local
+/// port, and would then be connected to itself.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
-    /// Bound and never listening, so that connections are refused. Linux lets a server that sets
-    /// `SO_REUSEADDR`, as all of ours do, listen on it nevertheless; the system gives the port to
-    /// no other process.
+    /// A socket that is bound to the port but does not listen, so that connections are refused.
+    /// Linux gives the port to no other process, but allows a server that sets `SO_REUSEADDR` to
+    /// listen on it. All our servers set it.
     _held: Option<OwnedFd>,
 }
 
 impl Port {
-    /// A port that the system reports as free.
+    /// Reserves a port that the system reports as free.
     pub(crate) fn free() -> Self {
         let held = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         rustix::io::fcntl_setfd(held.as_fd(), rustix::io::FdFlags::CLOEXEC).unwrap();
         bind(&held, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("127.0.0.1 has no free port");
-        // Set after binding: if it were set before, the system could return a port that another
-        // process reserves in the same way.
+        // The option is set after binding. If it were set before, the system could return a port
+        // that another process has reserved in the same way.
         set_socket_reuseaddr(&held, true).unwrap();
         let bound = SocketAddrV4::try_from(getsockname(&held).unwrap()).unwrap();
         Self { number: bound.port(), _held: cfg!(target_os = "linux").then_some(held) }
@@ -35,7 +35,7 @@ impl Port {
     pub(crate) fn number(&self) -> u16 {
         self.number
     }
-    /// Listens on it in this process.
+    /// Listens on the port in this process.
     pub(crate) fn listen(&self) -> TcpListener {
         TcpListener::bind((Ipv4Addr::LOCALHOST, self.number)).expect("the port is held for this")
     }

@@ -32,7 +32,7 @@ pub(crate) fn folder() -> PathBuf {
     loop {
         let name = format!("presence-{}-{}", id(), MADE.fetch_add(1, Ordering::Relaxed));
         let folder = env::temp_dir().join(name);
-        // An existing one was left by an earlier process with our id.
+        // An existing folder is from an earlier process with the same id.
         match fs::create_dir(&folder) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => break made.map(|()| folder).expect("the folder of temporary files cannot be written"),
@@ -40,8 +40,8 @@ pub(crate) fn folder() -> PathBuf {
     }
 }
 
-/// Starts a server, and tries other ports if they are taken: on systems that cannot reserve ports,
-/// another process may be faster.
+/// Starts a server, and tries again with other ports if its ports are taken. This can happen on
+/// systems that cannot reserve ports.
 pub(crate) fn run<S>(start: impl Fn() -> S, ready: impl Fn(&S) -> Result<(), String>) -> S {
     let mut tries = 0..5;
     loop {
@@ -55,7 +55,8 @@ pub(crate) fn run<S>(start: impl Fn() -> S, ready: impl Fn(&S) -> Result<(), Str
 }
 
 impl Process {
-    /// A server that is not yet started; `folder` is its working directory, which it owns.
+    /// Prepares a server without starting it. `folder` becomes its working directory, and is
+    /// removed with it.
     pub(crate) fn new(program: &Path, args: &[&OsStr], folder: PathBuf) -> Self {
         let guard = Mutex::new(Guard::new(program, args, &folder));
         Self { folder, guard }
@@ -66,7 +67,7 @@ impl Process {
         self.guard().start();
     }
 
-    /// Kills the server with -9 and returns when nothing of it is left but its folder.
+    /// Kills the server with -9 and returns when it has ended. The folder remains.
     pub(crate) fn kill(&self) {
         self.guard().kill();
     }
@@ -81,7 +82,8 @@ impl Process {
         self.guard().server().expect("the server was killed")
     }
 
-    /// Waits until it is ready; otherwise the error has the end of its output.
+    /// Waits until the server is ready. If it does not become ready, the error contains the end of
+    /// its output.
     pub(crate) fn until_ready(&self, mut is_ready: impl FnMut() -> bool) -> Result<(), String> {
         let ended =
             within(PATIENCE, || if is_ready() { Some(false) } else { self.has_ended().then_some(true) });
@@ -93,14 +95,14 @@ impl Process {
         Err(format!("the server in {} {why}:\n{}", self.folder.display(), self.log_tail()))
     }
 
-    /// Whether it has ended by itself, as far as the system reports it.
+    /// Whether the server has ended by itself. Always false on systems other than Linux.
     fn has_ended(&self) -> bool {
         cfg!(target_os = "linux") && self.stat().is_none_or(|stat| stat[0] == "Z")
     }
 
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
-        // The signal takes effect soon, not at once.
+        // The signal does not take effect at once.
         wait_until("the server stands still", || {
             self.stat().is_none_or(|stat| stat[0].starts_with(['T', 't']))
         });
@@ -113,12 +115,12 @@ impl Process {
     /// The CPU time of the process, in user and kernel mode, in steps of 10 ms.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = self.stat().expect("only Linux has /proc");
-        // utime and stime are fields 14 and 15 of the line; ours start with the third.
+        // utime and stime are fields 14 and 15 of the line, of which `stat` starts with the third.
         let ticks: u64 = stat[11..=12].iter().map(|field| field.parse::<u64>().unwrap()).sum();
         Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
     }
 
-    /// The end of the server's output.
+    /// The last lines of the server's output.
     pub(crate) fn log_tail(&self) -> String {
         let log = fs::read(self.folder.join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
@@ -126,7 +128,8 @@ impl Process {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// The fields of its line in /proc, starting with its state; earlier fields may contain spaces.
+    /// The fields of the server's line in /proc, starting with the state. The fields before it are
+    /// left out, since they may contain spaces.
     fn stat(&self) -> Option<Vec<String>> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
         let (_, fields) = stat.rsplit_once(") ")?;
@@ -139,7 +142,8 @@ impl Process {
     }
 
     fn guard(&self) -> MutexGuard<'_, Guard> {
-        // The server must be ended also after a test has panicked with the lock held.
+        // A poisoned lock is ignored: the server must end even if a test has panicked with the lock
+        // held.
         self.guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,8 @@ use std::{
 
 use crate::{patience::wait_until, port::Port};
 
-/// A network that can fail: forwards TCP connections to a port of 127.0.0.1 until told otherwise.
+/// A network that can fail. It forwards TCP connections to a port of 127.0.0.1, unless it is cut or
+/// holds back all data.
 #[derive(Debug)]
 pub struct Proxy {
     port: Port,
@@ -20,8 +21,8 @@ pub struct Proxy {
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Changes the server's data in place; returns how many bytes can be forwarded. The rest is passed
-/// in again, in front of the data that follows.
+/// Changes the server's data in place, and returns how many bytes can be forwarded. The rest is
+/// passed in again, in front of the data that follows.
 type Rewrite = dyn Fn(&mut [u8]) -> usize + Send + Sync;
 
 struct Link {
@@ -34,8 +35,8 @@ struct Link {
 #[derive(Debug)]
 struct State {
     mode: Mode,
-    /// How often it was cut: connections accepted before the last cut are closed, even those that
-    /// were not forwarded yet.
+    /// The number of cuts. Each connection remembers the number at which it was accepted, so that a
+    /// cut also closes connections that are not forwarded yet.
     cuts: u64,
     connections: Vec<Weak<Connection>>,
 }
@@ -56,14 +57,13 @@ struct Connection {
 }
 
 impl Proxy {
-    /// A proxy that forwards to this port. Nothing needs to listen there yet: a connection that
-    /// cannot be forwarded is closed.
+    /// Starts a proxy that forwards to this port. No server needs to listen there yet: a connection
+    /// that cannot be forwarded is closed.
     pub fn to(port: u16) -> Self {
         Self::with(port, None)
     }
 
-    /// A proxy that changes the server's data in place: `rewrite` returns how many bytes can be
-    /// forwarded.
+    /// Starts a proxy that changes the server's data in place; see [`Rewrite`].
     pub(crate) fn rewriting(port: u16, rewrite: impl Fn(&mut [u8]) -> usize + Send + Sync + 'static) -> Self {
         Self::with(port, Some(Box::new(rewrite)))
     }
@@ -77,7 +77,7 @@ impl Proxy {
         proxy
     }
 
-    /// Its port on 127.0.0.1, which stays the same.
+    /// The port of the proxy on 127.0.0.1, which does not change.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
@@ -94,11 +94,12 @@ impl Proxy {
         drop(state);
         self.link.changed.notify_all();
         if let Some(thread) = accepting.take() {
-            // It blocks in `accept`, and checks the mode when a connection comes.
+            // The thread blocks in `accept`. A connection makes it check the mode and end.
             let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port()));
             let _ = connect();
             let _ = thread.join();
-            // A process that another thread spawns has the listener too, between fork and exec.
+            // If another thread spawns a process, that process has the listener as well until its
+            // exec, and connections may still be accepted.
             wait_until("connections are refused", || connect().is_err());
         }
     }
@@ -110,7 +111,7 @@ impl Proxy {
         self.forward(Mode::Swallows);
     }
 
-    /// Forwards, as it does at first.
+    /// Forwards all data again, as after the start.
     pub fn pass(&self) {
         self.forward(Mode::Passes);
     }
@@ -152,7 +153,7 @@ impl Link {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits while nothing is forwarded.
+    /// Waits while data is held back and the connection is not closed.
     fn wait(&self, closed: impl Fn() -> bool) {
         let state = self.state();
         let swallows = |state: &mut State| state.mode == Mode::Swallows && !closed();
@@ -160,7 +161,7 @@ impl Link {
     }
 
     fn carry(&self, client: TcpStream, cuts: u64) {
-        // While nothing is forwarded, the server must not notice a new connection either.
+        // While data is held back, the server must not see a new connection either.
         self.wait(|| false);
         let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.to)) else { return };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -190,15 +191,15 @@ impl Link {
         let mut held = 0;
         loop {
             let read = from.read(&mut buffer[held..]);
-            // The end of a connection is not forwarded either while nothing is.
+            // While data is held back, the end of a connection is not forwarded either.
             self.wait(|| connection.closed.load(Ordering::Acquire));
             let Ok(n @ 1..) = read else { return connection.close() };
-            let said = &mut buffer[..held + n];
-            let passes = rewrite.map_or(said.len(), |rewrite| rewrite(said));
-            if to.write_all(&said[..passes]).is_err() {
+            let data = &mut buffer[..held + n];
+            let passes = rewrite.map_or(data.len(), |rewrite| rewrite(data));
+            if to.write_all(&data[..passes]).is_err() {
                 return connection.close();
             }
-            held = said.len() - passes;
+            held = data.len() - passes;
             buffer.copy_within(passes..passes + held, 0);
         }
     }

@@ -28,8 +28,8 @@ fn encode(args: &[&str]) -> Vec<u8> {
     command.into_bytes()
 }
 
-/// Strings and numbers as they are, an error after a dash, an array one element per line, null as
-/// `(nil)`.
+/// Reads one reply as text. Strings and numbers are unchanged, an error begins with a dash, an
+/// array has one element per line, and null is `(nil)`.
 fn read(replies: &mut impl BufRead) -> Result<String> {
     let mut line = String::new();
     replies.read_line(&mut line)?;

@@ -9,22 +9,22 @@ pub struct BlackHole {
 }
 
 impl BlackHole {
-    /// In front of this server; forwards everything at first.
+    /// Starts in front of this server; forwards everything at first.
     pub fn before(server: &Nats) -> Self {
         Self::to(server.port())
     }
 
-    /// In front of any port of 127.0.0.1; forwards everything at first.
+    /// Starts in front of any port of 127.0.0.1; forwards everything at first.
     pub fn to(port: u16) -> Self {
         Self { proxy: Proxy::to(port) }
     }
 
-    /// The URL of the server through it.
+    /// The URL by which clients reach the server through this network.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port())
     }
 
-    /// Its port on 127.0.0.1, which stays the same.
+    /// The port of this network on 127.0.0.1, which does not change.
     pub fn port(&self) -> u16 {
         self.proxy.port()
     }

@@ -35,9 +35,10 @@ pub(super) fn get(port: u16, path: &str, patience: Duration) -> Result<String> {
 /// The reply to one request, including its headers.
 pub(super) fn request(port: u16, subject: &str, body: &str, patience: Duration) -> Result<String> {
     let stream = connect(port, patience)?;
-    // A unique inbox: several clients may ask at the same time, also other servers of a cluster.
+    // The inbox is unique, since several clients may send requests at the same time, also to other
+    // servers of the cluster.
     let inbox = format!("_INBOX.{}", stream.local_addr()?.port());
-    // Requires headers: without them the server would not report that nobody responds.
+    // `headers` is needed, since the server reports missing responders in a header.
     write!(
         &stream,
         "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true}}\r\n\

@@ -5,8 +5,8 @@ use crate::{
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Three servers with three replicas of each stream. A new leader is elected some 5 to 10 s after
-/// one was killed.
+/// Three servers, which can keep three replicas of each stream. A new leader is elected 5 to 10 s
+/// after the old one was killed.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Nats>,
@@ -15,7 +15,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster that has a leader and accepts streams with three replicas.
+    /// Starts a cluster. Returns when it has a leader and accepts streams with three replicas.
     ///
     /// # Panics
     /// If it cannot be started, with the reason.
@@ -60,7 +60,7 @@ impl Cluster {
         }
     }
 
-    /// The present leader of this stream; after a kill, the newly elected one.
+    /// The present leader of this stream. After a kill, waits for the new leader.
     ///
     /// # Panics
     /// If there is none within 30 s.
@@ -100,7 +100,7 @@ impl Cluster {
     /// # Panics
     /// If that takes more than 30 s.
     pub fn prove(&self) {
-        // A unique name: several tests may do this at the same time.
+        // The name is unique, since several tests may do this at the same time.
         static ASKED: AtomicUsize = AtomicUsize::new(0);
         let name = format!("settled-{}", ASKED.fetch_add(1, Ordering::Relaxed));
         let (api, node) = ("$JS.API.STREAM", &self.nodes[0]);

@@ -5,32 +5,33 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// A server whose clock seems to step: a proxy that shifts each time in the server's messages by
-/// the error that the clock had at that time.
+/// A proxy in front of a server that makes the server's clock appear to step: it shifts each time
+/// in the server's messages by the error that the clock had at that time.
 ///
-/// NATS reads the clock of the kernel directly, so its clock cannot be set. With the proxy, all
-/// times in its messages are consistent: two messages about one time agree, whatever steps were
-/// made in between. Only ages of messages follow the real time, as they would with a right clock.
+/// The clock of NATS itself cannot be set, since it reads the clock of the kernel directly. The
+/// times in its messages are consistent: two messages about the same time show the same time, even
+/// if the clock stepped in between. Only the maximum age of messages follows the real time.
 #[derive(Debug)]
 pub struct FalseClock {
     proxy: Proxy,
     steps: Arc<Mutex<Steps>>,
 }
 
-/// The steps so far: from which time on the clock is ahead by how many seconds.
+/// The steps of the clock. Each has a time, and the seconds by which the clock is ahead from then
+/// on.
 #[derive(Debug, Default)]
 struct Steps(Vec<(Duration, i64)>);
 
 impl FalseClock {
-    /// In front of this server, with the right time at first.
+    /// Starts in front of this server, with the right time at first.
     pub fn before(server: &Nats) -> Self {
         let steps: Arc<Mutex<Steps>> = Arc::default();
         let shared = Arc::clone(&steps);
-        let proxy = Proxy::rewriting(server.port(), move |said| lock(&shared).shift(said));
+        let proxy = Proxy::rewriting(server.port(), move |data| lock(&shared).shift(data));
         Self { proxy, steps }
     }
 
-    /// The URL of the server through it.
+    /// The URL by which clients reach the server through the proxy.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.proxy.port())
     }
@@ -46,27 +47,27 @@ fn lock(steps: &Mutex<Steps>) -> MutexGuard<'_, Steps> {
     steps.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The length of a time as the server writes it, up to the seconds.
+/// The format in which the server writes a time, up to the seconds.
 const PATTERN: &[u8] = b"0000-00-00T00:00:00";
 
 impl Steps {
-    /// Shifts all times; returns how many bytes of the text can be forwarded: the beginning of a
-    /// time at the end of the text has to wait for the rest.
-    fn shift(&self, said: &mut [u8]) -> usize {
+    /// Shifts all times, and returns how many bytes of the data can be forwarded. An incomplete
+    /// time at the end is held back until the rest has arrived.
+    fn shift(&self, data: &mut [u8]) -> usize {
         let mut at = 0;
-        while at < said.len() {
-            let rest = &said[at..];
-            let alike = rest.iter().zip(PATTERN).take_while(|(byte, of)| is_like(**byte, **of)).count();
-            if alike == PATTERN.len() {
-                self.shift_one(&mut said[at..at + PATTERN.len()]);
+        while at < data.len() {
+            let rest = &data[at..];
+            let matching = rest.iter().zip(PATTERN).take_while(|(byte, of)| is_like(**byte, **of)).count();
+            if matching == PATTERN.len() {
+                self.shift_one(&mut data[at..at + PATTERN.len()]);
                 at += PATTERN.len();
-            } else if alike == rest.len() {
+            } else if matching == rest.len() {
                 return at;
             } else {
                 at += 1;
             }
         }
-        said.len()
+        data.len()
     }
 
     fn shift_one(&self, text: &mut [u8]) {
@@ -85,7 +86,7 @@ fn is_like(byte: u8, pattern: u8) -> bool {
 fn read(text: &[u8]) -> Option<u64> {
     let number = |from: usize, to: usize| std::str::from_utf8(&text[from..to]).ok()?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    // Years that begin in March, so that the leap day is the last.
+    // Counts years from March, so that the leap day is the last day of a year.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
     let days = (365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day).checked_sub(719_469)?;
     Some(((days * 24 + number(11, 13)?) * 60 + number(14, 16)?) * 60 + number(17, 19)?)
@@ -93,7 +94,7 @@ fn read(text: &[u8]) -> Option<u64> {
 
 fn written(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    // In eras of 400 years, which begin in March.
+    // Counts eras of 400 years, each from the first of March.
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_are_read_and_written() {
+    fn times_are_read_and_written() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00"),
             (951_868_799, "2000-02-29T23:59:59"),
@@ -121,16 +122,16 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_shifted_by_how_wrong_the_clock_was_then() {
+    fn each_time_is_shifted_by_the_error_of_the_clock_at_that_time() {
         let steps = Steps(vec![
             (Duration::from_secs(1_795_198_690), -45),
             (Duration::from_secs(1_795_198_700), 3_600),
         ]);
-        let mut said = b"{\"created\":\"2026-11-20T18:18:09.5Z\",\"ts\":\"2026-11-20T18:18:10.389Z\"} \
+        let mut data = b"{\"created\":\"2026-11-20T18:18:09.5Z\",\"ts\":\"2026-11-20T18:18:10.389Z\"} \
             2026-11-20T18:18:20Z 0001-01-01T00:00:00Z 12-3 2026-1"
             .to_vec();
-        let passes = steps.shift(&mut said);
-        let (passed, held) = said.split_at(passes);
+        let passes = steps.shift(&mut data);
+        let (passed, held) = data.split_at(passes);
         let passed = std::str::from_utf8(passed).unwrap();
         assert_eq!(
             passed,

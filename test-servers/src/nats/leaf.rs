@@ -1,19 +1,19 @@
 use super::{BRIEFLY, Nats, client, nats_server};
 use crate::{patience::wait_until, port::Port, proxy::Proxy};
 
-/// A hub and a leaf server that is linked to it, each with its own `JetStream`: in the domains
+/// A hub and a leaf server that is linked to it. Each has its own `JetStream`, in the domains
 /// `center` and `leaf`.
 #[derive(Debug)]
 pub struct Leaf {
     edge: Nats,
     link: Proxy,
     hub: Nats,
-    /// The hub's port for leaf servers.
+    /// The port of the hub for leaf servers.
     _gate: Port,
 }
 
 impl Leaf {
-    /// Both servers, with the link up.
+    /// Starts both servers. Returns when they are linked.
     ///
     /// # Panics
     /// If they cannot be started, with the reason.
@@ -53,21 +53,21 @@ impl Leaf {
         "center"
     }
 
-    /// The network of the link, for other failures than a cut: it can drop everything.
+    /// The network of the link, for failures other than a cut: it can hold back all data.
     pub fn link(&self) -> &Proxy {
         &self.link
     }
 
-    /// Cuts the link until it is healed. Returns when the leaf server has noticed.
+    /// Cuts the link until [`heal`](Self::heal). Returns when the leaf server has noticed it.
     ///
     /// # Panics
-    /// If the leaf server does not notice, e.g. because it was killed.
+    /// If the leaf server does not notice it, e.g. because it was killed.
     pub fn cut(&self) {
         self.link.cut();
         self.wait_for_links(0);
     }
 
-    /// Restores the link, and returns when it is up: after a second or so.
+    /// Restores the link, and returns when it is up, after about a second.
     ///
     /// # Panics
     /// If the link does not come up, e.g. because one of the servers was killed.

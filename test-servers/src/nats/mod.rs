@@ -1,5 +1,5 @@
-//! NATS with `JetStream`: one server, a cluster, a leaf linked to its hub; and faults of the
-//! network between them.
+//! NATS with `JetStream`: one server, a cluster, or a leaf server linked to its hub. Also networks
+//! in front of a server that can fail.
 
 mod black_hole;
 mod client;
@@ -24,15 +24,15 @@ use crate::{
 /// The time limit of a request that will be repeated soon.
 const BRIEFLY: Duration = Duration::from_secs(1);
 
-/// One server with `JetStream` and its own folder: up to 256 MB in memory, 1 GB in files. Killed
-/// when dropped.
+/// One server with `JetStream`, with up to 256 MB in memory and 1 GB in files. It is killed when
+/// the handle is dropped.
 #[derive(Debug)]
 pub struct Nats {
     process: Process,
     port: Port,
     monitor: Port,
-    /// A single server is ready when its `JetStream` is. In a cluster that depends on the others,
-    /// which may be down.
+    /// Whether this is a single server, which is ready when its `JetStream` is. In a cluster,
+    /// `JetStream` depends on the other servers, which may be down.
     is_alone: bool,
 }
 
@@ -41,16 +41,16 @@ fn nats_server() -> PathBuf {
 }
 
 impl Nats {
-    /// A current server that is ready.
+    /// Starts a server of the current version. Returns when it is ready.
     ///
     /// # Panics
-    /// If it cannot be started, with the reason; the same for the other constructors.
+    /// If the server cannot be started, with the reason.
     pub fn start() -> Self {
         Self::with("")
     }
 
-    /// A current server with additional lines in its configuration file. A `jetstream` line
-    /// replaces ours; a relative `store_dir` is in the server's folder.
+    /// Starts a server of the current version with additional lines in its configuration file. A
+    /// `jetstream` line replaces the default one. A relative `store_dir` is in the server's folder.
     ///
     /// # Panics
     /// As [`Nats::start`].
@@ -58,8 +58,8 @@ impl Nats {
         Self::run(&nats_server(), config)
     }
 
-    /// The oldest supported server, a 2.9: without message TTLs and without markers of expired
-    /// messages.
+    /// Starts a server of the oldest supported version, 2.9. It has no message TTLs and no markers
+    /// of expired messages.
     ///
     /// # Panics
     /// As [`Nats::start`].
@@ -67,17 +67,17 @@ impl Nats {
         Self::run(&program::find("nats-server-2.9", "nats29"), "")
     }
 
-    /// Its URL for clients.
+    /// The URL of the server for clients.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port())
     }
 
-    /// Its port for clients on 127.0.0.1, which stays the same.
+    /// The port of the server for clients on 127.0.0.1. A restart does not change it.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// The URL of its monitoring endpoint, e.g. for `/varz` or `/jsz?streams=true`.
+    /// The URL of the server's monitoring endpoint, e.g. for `/varz` or `/jsz?streams=true`.
     pub fn monitor_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.monitor_port())
     }
@@ -87,54 +87,55 @@ impl Nats {
         self.monitor.number()
     }
 
-    /// Its `server_name`.
+    /// The `server_name` of the server.
     pub fn name(&self) -> String {
         name(&self.port)
     }
 
-    /// The id of its process; another one after a restart.
+    /// The process id of the server. A restart changes it.
     ///
     /// # Panics
-    /// If it was killed.
+    /// If the server was killed.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Kills it with -9 and returns when it has ended. Its ports refuse connections and stay
-    /// reserved.
+    /// Kills the server with -9 and returns when it has ended. Its ports then refuse connections,
+    /// and stay reserved.
     pub fn kill(&self) {
         self.process.kill();
     }
 
-    /// Starts it again, after killing it if it runs: on the same ports, with the streams stored in
-    /// files and without those in memory. Returns when it is ready; in a cluster, when it accepts
-    /// connections.
+    /// Starts the server again on the same ports, after killing it if it runs. It has the streams
+    /// that were stored in files, but not those in memory. Returns when the server is ready; in a
+    /// cluster, when it accepts connections.
     ///
     /// # Panics
-    /// If it does not become ready.
+    /// If the server does not become ready.
     pub fn restart(&self) {
         self.process.kill();
         self.process.start();
         self.ready().unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// Suspends it: connections stay open and nothing is answered, like a machine that hangs.
+    /// Suspends the server. Its connections stay open and nothing is answered, like on a machine
+    /// that hangs.
     pub fn pause(&self) {
         self.process.pause();
     }
 
-    /// Resumes it after [`pause`](Self::pause).
+    /// Resumes the server after [`pause`](Self::pause).
     pub fn resume(&self) {
         self.process.resume();
     }
 
-    /// The CPU time of its process so far, in steps of 10 ms. Linux only.
+    /// The CPU time that the server has used so far, in steps of 10 ms. Linux only.
     pub fn cpu(&self) -> Duration {
         self.process.cpu()
     }
 
-    /// The reply to one request, as text and with its headers if it has some: `NATS/1.0 503` if
-    /// nobody responds. The API of `JetStream` answers in JSON.
+    /// Sends one request and returns the reply as text, with its headers if it has any. Without a
+    /// responder the reply is `NATS/1.0 503`. The API of `JetStream` answers in JSON.
     ///
     /// # Panics
     /// If no reply comes within 30 s, or if the server requires a login.
@@ -147,7 +148,7 @@ impl Nats {
         process::run(|| Self::spawn(program, Port::free(), config, true), Self::ready)
     }
 
-    /// Starts it without waiting until it is ready.
+    /// Starts a server without waiting until it is ready.
     fn spawn(program: &Path, port: Port, config: &str, is_alone: bool) -> Self {
         let (folder, monitor) = (process::folder(), Port::free());
         let jetstream = "jetstream { store_dir: store, max_mem: 256M, max_file: 1G }";
@@ -164,8 +165,8 @@ impl Nats {
         Self { process, port, monitor, is_alone }
     }
 
-    /// Waits for its greeting, which must be its own and not that of another server on its port,
-    /// and until it has recovered its streams.
+    /// Waits for the greeting of this server (not of another one on the same port), and until a
+    /// single server has recovered its streams.
     fn ready(&self) -> Result<(), String> {
         let ours = format!("\"server_name\":\"{}\"", self.name());
         self.process.until_ready(|| {

@@ -1,7 +1,9 @@
-/* Preloaded into a server: its wall clock is ahead by as many seconds as stand in the file that the environment variable
-   CLOCK_AHEAD names, which may change at any time. What counts up from the start of the machine is left alone.
+/* Preloaded into a server to change its wall clock. The environment variable CLOCK_AHEAD names a
+   file with the number of seconds by which the clock is ahead. The file may change at any time.
+   Monotonic clocks are not changed.
 
-   libfaketime does not do: Debian's Redis has jemalloc as a library of its own, and the two wait for each other at the start. */
+   libfaketime cannot be used: Debian's Redis has jemalloc as a shared library, and the two deadlock
+   at the start. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

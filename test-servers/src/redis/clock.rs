@@ -1,4 +1,4 @@
-//! A clock that can be set: the wall clock of one server's process only.
+//! A wall clock that tests can set, for the process of one server only.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -7,21 +7,22 @@ use std::{
     process::Command,
 };
 
-/// The library that is preloaded into the server.
+/// The source of the library that is preloaded into the server.
 const SOURCE: &str = include_str!("clock.c");
 
 /// The clock of a server in this folder.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// The file with the number of seconds that it is ahead.
+    /// The file with the number of seconds by which the clock is ahead.
     ahead: PathBuf,
 }
 
 impl Clock {
-    /// A clock with the right time, and the arguments and environment that the server needs.
+    /// Makes a clock with the right time. Returns it with the arguments of [`ENV`] that start the
+    /// server with this clock. It works on Linux only.
     ///
     /// # Panics
-    /// If there is no C compiler. On systems other than Linux nothing is preloaded.
+    /// If there is no C compiler.
     pub(super) fn new(folder: &Path, program: &Path) -> (Self, Vec<OsString>) {
         let (source, library) = (folder.join("clock.c"), folder.join("clock.so"));
         fs::write(&source, SOURCE).unwrap();
@@ -43,19 +44,19 @@ impl Clock {
         (clock, args)
     }
 
-    /// Sets it this many seconds ahead of the machine's, or behind it.
+    /// Sets the clock this many seconds ahead of the machine's, or behind it.
     pub(super) fn set(&self, ahead: i64) {
-        // Atomically: the server may read it at any moment.
+        // The file is replaced atomically, since the server may read it at any time.
         let new = self.ahead.with_extension("new");
         fs::write(&new, ahead.to_string()).unwrap();
         fs::rename(&new, &self.ahead).unwrap();
     }
 }
 
-/// The program that starts another one with additional environment variables.
+/// The program `env`, which starts another program with additional environment variables.
 pub(super) const ENV: &str = "/usr/bin/env";
 
-/// As the arguments of a process.
+/// Borrows the arguments, as [`Process`](crate::process::Process) takes them.
 pub(super) fn borrowed(args: &[OsString]) -> Vec<&OsStr> {
     args.iter().map(OsString::as_os_str).collect()
 }

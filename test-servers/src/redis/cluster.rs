@@ -8,27 +8,28 @@ use crate::{
 
 const SLOTS: usize = 16384;
 
-/// A cluster: masters with the slots spread evenly over them, each with the same number of
-/// replicas. A replica takes over some 2 s after its master was killed.
+/// A cluster. The slots are spread evenly over the masters, and each master has the same number of
+/// replicas. A replica takes over about 2 s after its master was killed.
 #[derive(Debug)]
 pub struct Cluster {
-    /// In the original roles: first the masters in the order of their slots, then the replicas of
-    /// the first master, and so on.
+    /// First the original masters in the order of their slots, then the original replicas of the
+    /// first master, and so on.
     nodes: Vec<Redis>,
     /// The ports on which the nodes talk with each other.
     buses: Vec<Port>,
 }
 
 impl Cluster {
-    /// A cluster of Redis 7 that serves every slot and has all replicas in sync.
+    /// Starts a cluster of Redis 7. Returns when it serves every slot and all replicas are in sync.
     ///
     /// # Panics
-    /// If it cannot be started, with the reason.
+    /// If the cluster cannot be started, with the reason.
     pub fn start(masters: usize, replicas: usize) -> Self {
         Self::of(masters, replicas, |settings| Redis::run(&redis_server(), settings))
     }
 
-    /// The same, where each node's clock can be [set](Redis::set_clock). Linux only.
+    /// Starts a cluster of Redis 7 in which each node's clock can be [set](Redis::set_clock). Linux
+    /// only.
     ///
     /// # Panics
     /// As [`Cluster::start`].
@@ -36,7 +37,7 @@ impl Cluster {
         Self::of(masters, replicas, |settings| Redis::run_with_clock(&redis_server(), settings))
     }
 
-    /// The same with Valkey.
+    /// Starts a cluster of Valkey.
     ///
     /// # Panics
     /// As [`Cluster::start`].
@@ -49,21 +50,21 @@ impl Cluster {
         self.nodes.iter().map(Redis::url).collect()
     }
 
-    /// All nodes in their original roles: first the masters in the order of their slots, then the
+    /// All nodes: first the original masters in the order of their slots, then the original
     /// replicas of the first master, and so on.
     pub fn nodes(&self) -> &[Redis] {
         &self.nodes
     }
 
-    /// The present master of this slot; after a kill, its replica, as soon as that has taken over.
+    /// The present master of this slot. After a kill, waits until a replica has taken over.
     ///
     /// # Panics
     /// If there is none within 30 s.
     pub fn master_of(&self, slot: u16) -> &Redis {
         let master = within(PATIENCE, || {
             let running = self.nodes.iter().filter(|node| node.is_started());
-            // A restarted node believes for a moment that it is still the master; the node that has
-            // taken over has the greater epoch.
+            // A restarted node may report for a moment that it is still the master. The node that
+            // has taken over has the greater epoch.
             running
                 .filter_map(|node| Some((epoch_as_master_of(node, slot)?, node)))
                 .max_by_key(|(epoch, _)| *epoch)
@@ -91,7 +92,7 @@ impl Cluster {
                 ("cluster-enabled", "yes"),
                 ("cluster-port", &bus),
                 ("cluster-node-timeout", "1000"),
-                // A replica takes over however old its data is: tests wait for that.
+                // A replica takes over even if its data is old, since tests wait for that.
                 ("cluster-replica-validity-factor", "0"),
                 ("cluster-allow-replica-migration", "no"),
                 ("repl-diskless-sync-delay", "0"),
@@ -105,8 +106,8 @@ impl Cluster {
 
     fn join(&self, masters: usize, replicas: usize) {
         for (n, node) in self.nodes.iter().enumerate() {
-            // With different epochs from the start, the nodes need not resolve a conflict about
-            // them.
+            // Different epochs from the start avoid conflicts, which the nodes would have to
+            // resolve.
             assert_eq!(node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(n + 1).to_string()]), "OK");
             if n < masters {
                 let (first, last) = (n * SLOTS / masters, (n + 1) * SLOTS / masters - 1);
@@ -124,19 +125,20 @@ impl Cluster {
         }
         for (n, replica) in self.nodes[masters..].iter().enumerate() {
             let id = self.nodes[n / replicas].command(&["CLUSTER", "MYID"]);
-            // It may still be in the handshake with its master.
+            // The command fails as long as the replica is in the handshake with its master.
             wait_until("a replica has its master", || {
                 replica.command(&["CLUSTER", "REPLICATE", &id]) == "OK"
             });
         }
         for node in &self.nodes {
-            wait_until("every node is content", || is_content(node, masters, replicas));
+            wait_until("every node is content", || is_ready(node, masters, replicas));
         }
     }
 }
 
-/// Whether this node sees every slot served and all replicas, and, as a replica, is in sync.
-fn is_content(node: &Redis, masters: usize, replicas: usize) -> bool {
+/// Whether this node reports that every slot is served and all replicas are connected. A replica
+/// must also be in sync.
+fn is_ready(node: &Redis, masters: usize, replicas: usize) -> bool {
     let nodes = node.command(&["CLUSTER", "NODES"]);
     node.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
         && nodes.lines().filter(|line| line.contains("slave")).count() == masters * replicas
@@ -144,7 +146,7 @@ fn is_content(node: &Redis, masters: usize, replicas: usize) -> bool {
         && !node.command(&["INFO", "replication"]).contains("master_link_status:down")
 }
 
-/// The node's epoch as master of the slot, if it believes that it is.
+/// The epoch of this node as master of the slot; `None` if the node reports another role.
 fn epoch_as_master_of(node: &Redis, slot: u16) -> Option<u64> {
     let nodes = node.ask(Duration::from_secs(1), &["CLUSTER", "NODES"]).ok()?;
     // <id> <address> <flags> <master> <ping sent> <pong received> <epoch> <link> <slots>...

@@ -27,13 +27,14 @@ use crate::{
     program, resp,
 };
 
-/// One server, Redis or Valkey, without persistence unless asked. Killed when dropped.
+/// One server, Redis or Valkey, by default without persistence. It is killed when the handle is
+/// dropped.
 #[derive(Debug)]
 pub struct Redis {
     process: Process,
     port: Port,
     password: Option<String>,
-    /// `None` if it has the machine's clock.
+    /// `None` if the server uses the clock of the machine.
     clock: Option<Clock>,
 }
 
@@ -46,15 +47,15 @@ fn valkey_server() -> PathBuf {
 }
 
 impl Redis {
-    /// A Redis that is ready.
+    /// Starts Redis. Returns when it is ready.
     ///
     /// # Panics
-    /// If it cannot be started, with the reason; the same for the other constructors.
+    /// If the server cannot be started, with the reason.
     pub fn start() -> Self {
         Self::with(&[])
     }
 
-    /// A Valkey that is ready.
+    /// Starts Valkey. Returns when it is ready.
     ///
     /// # Panics
     /// As [`Redis::start`].
@@ -62,8 +63,8 @@ impl Redis {
         Self::run(&valkey_server(), &[])
     }
 
-    /// A Redis with additional lines in its configuration, e.g. `("requirepass", "secret")` or
-    /// `("appendonly", "yes")`. A value is written as it is; the empty one is quoted.
+    /// Starts Redis with additional lines in its configuration, e.g. `("requirepass", "secret")` or
+    /// `("appendonly", "yes")`. Values are written without quotes, except an empty one.
     ///
     /// # Panics
     /// As [`Redis::start`].
@@ -71,7 +72,7 @@ impl Redis {
         Self::run(&redis_server(), settings)
     }
 
-    /// A Redis whose clock can be [set](Self::set_clock). Linux only.
+    /// Starts Redis with a clock that can be [set](Self::set_clock). Linux only.
     ///
     /// # Panics
     /// As [`Redis::start`].
@@ -79,7 +80,7 @@ impl Redis {
         Self::run_with_clock(&redis_server(), &[])
     }
 
-    /// A Valkey whose clock can be [set](Self::set_clock). Linux only.
+    /// Starts Valkey with a clock that can be [set](Self::set_clock). Linux only.
     ///
     /// # Panics
     /// As [`Redis::start`].
@@ -87,16 +88,16 @@ impl Redis {
         Self::run_with_clock(&valkey_server(), &[])
     }
 
-    /// Sets its clock this many seconds ahead of the machine's, or behind it. The clock steps when
-    /// the server reads it next.
+    /// Sets the clock of the server this many seconds ahead of the machine's, or behind it. The
+    /// server sees the step when it reads the clock next.
     ///
     /// # Panics
-    /// If it was started without such a clock.
+    /// If the server was started without such a clock.
     pub fn set_clock(&self, ahead: i64) {
         self.clock.as_ref().expect("it has the clock of the machine").set(ahead);
     }
 
-    /// Its URL, with the password if it has one.
+    /// The URL of the server, with the password if it has one.
     pub fn url(&self) -> String {
         // Escapes every byte of a password that could end its part of the URL.
         let escaped = |password: &String| {
@@ -107,54 +108,55 @@ impl Redis {
         format!("redis://{login}127.0.0.1:{}", self.port())
     }
 
-    /// Its port on 127.0.0.1, which stays the same.
+    /// The port of the server on 127.0.0.1. A restart does not change it.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// The id of its process; another one after a restart.
+    /// The process id of the server. A restart changes it.
     ///
     /// # Panics
-    /// If it was killed.
+    /// If the server was killed.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Kills it with -9 and returns when it has ended. Its port refuses connections and stays
-    /// reserved.
+    /// Kills the server with -9 and returns when it has ended. Its port then refuses connections,
+    /// and stays reserved.
     pub fn kill(&self) {
         self.process.kill();
     }
 
-    /// Starts it again, after killing it if it runs: on the same port, empty unless it is
-    /// persistent. Returns when it is ready.
+    /// Starts the server again on the same port, after killing it if it runs. It is empty unless it
+    /// is persistent. Returns when it is ready.
     ///
     /// # Panics
-    /// If it does not become ready.
+    /// If the server does not become ready.
     pub fn restart(&self) {
         self.process.kill();
         self.process.start();
         self.ready().unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// Suspends it: connections stay open and nothing is answered, like a machine that hangs.
+    /// Suspends the server. Its connections stay open and nothing is answered, like on a machine
+    /// that hangs.
     pub fn pause(&self) {
         self.process.pause();
     }
 
-    /// Resumes it after [`pause`](Self::pause).
+    /// Resumes the server after [`pause`](Self::pause).
     pub fn resume(&self) {
         self.process.resume();
     }
 
-    /// The CPU time of its process so far, in steps of 10 ms. Linux only.
+    /// The CPU time that the server has used so far, in steps of 10 ms. Linux only.
     pub fn cpu(&self) -> Duration {
         self.process.cpu()
     }
 
-    /// Sends one command and renders the reply: strings and integers as they are, an error as `-ERR
-    /// ...`, an array one element per line, a nil as `(nil)`. Each command uses a new connection,
-    /// so `WAIT` does not cover earlier writes.
+    /// Sends one command and returns the reply as text. Strings and integers are unchanged, an
+    /// error is `-ERR ...`, an array has one element per line, and nil is `(nil)`. Each command
+    /// uses a new connection, so `WAIT` does not cover earlier writes.
     ///
     /// # Panics
     /// If no reply comes within 30 s.
@@ -169,7 +171,7 @@ impl Redis {
         process::run(|| Self::spawn(program, settings), Self::ready)
     }
 
-    /// Starts it without waiting until it is ready.
+    /// Starts a server without waiting until it is ready.
     fn spawn(program: &Path, settings: &[(&str, &str)]) -> Self {
         Self::spawn_in(process::folder(), program, settings)
     }
@@ -188,7 +190,7 @@ impl Redis {
         Self::spawn_as(folder, program, &[], settings)
     }
 
-    /// Starts the program with these arguments before its own.
+    /// Starts the program with these arguments, followed by the name of the configuration file.
     fn spawn_as(folder: PathBuf, program: &Path, args: &[&OsStr], settings: &[(&str, &str)]) -> Self {
         let port = Port::free();
         let own = [("bind", "127.0.0.1"), ("port", &port.number().to_string()), ("save", "")];
@@ -205,7 +207,7 @@ impl Redis {
         Self { process, port, password, clock: None }
     }
 
-    /// Waits until it responds, itself and not another server on its port, and has loaded its data.
+    /// Waits until this server (not another one on the same port) responds and has loaded its data.
     fn ready(&self) -> Result<(), String> {
         let ours = format!("process_id:{}\r", self.pid());
         self.process.until_ready(|| {

@@ -8,8 +8,8 @@ use crate::{
 
 const SERVICE: &str = "presence";
 
-/// A master, a replica and three sentinels that watch them. They need a second to detect that the
-/// master is gone, and some more to agree on a failover.
+/// A master, a replica and three sentinels that watch them. The sentinels need a second to detect
+/// that the master is down, and a few more to agree on a failover.
 #[derive(Debug)]
 pub struct Sentinel {
     servers: Vec<Redis>,
@@ -17,15 +17,17 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// All five, with the replica in sync and known to the sentinels, which know each other.
+    /// Starts all five servers. Returns when the replica is in sync, and when every sentinel knows
+    /// the replica and the other sentinels.
     ///
     /// # Panics
-    /// If they cannot be started, with the reason.
+    /// If the servers cannot be started, with the reason.
     pub fn start() -> Self {
         Self::of(|settings| Redis::run(&redis_server(), settings))
     }
 
-    /// The same, with clocks of master and replica that can be set. Linux only.
+    /// Starts all five servers, with clocks of master and replica that can be
+    /// [set](Redis::set_clock). Linux only.
     ///
     /// # Panics
     /// As [`Sentinel::start`].
@@ -38,7 +40,7 @@ impl Sentinel {
         let port = master.port().to_string();
         let replica =
             server(&[("repl-diskless-sync-delay", "0"), ("replicaof", &format!("127.0.0.1 {port}"))]);
-        // A sentinel that finds no replica at first looks again only 10 s later.
+        // A sentinel that finds no replica at first looks for one again only 10 s later.
         wait_until("the replica is in sync", || {
             replica.command(&["INFO", "replication"]).contains("master_link_status:up")
         });
@@ -79,7 +81,7 @@ impl Sentinel {
         &self.servers
     }
 
-    /// The master according to a sentinel, whether it is alive or not.
+    /// The server that a sentinel reports as the master, even if that server is down.
     ///
     /// # Panics
     /// If no sentinel answers.
@@ -88,9 +90,9 @@ impl Sentinel {
         named.expect("no sentinel names a master")
     }
 
-    /// Kills the master and waits until every sentinel reports the other server as master and it
-    /// accepts writes. The killed server, when it is restarted, is a master too until the sentinels
-    /// make it a replica, 10 s later.
+    /// Kills the master. Waits until every sentinel reports the other server as the master, and
+    /// until that server accepts writes. If the killed server is restarted, it is a master as well
+    /// until the sentinels make it a replica, 10 s later.
     ///
     /// # Panics
     /// If the sentinels do not agree within 30 s.

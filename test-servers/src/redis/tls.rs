@@ -3,7 +3,8 @@ use std::fs;
 use super::{Redis, redis_server};
 use crate::{port::Port, process};
 
-/// A Redis with TLS, with its own new certificate, which clients must be given.
+/// A Redis server with TLS. Its certificate is new and self-signed, so clients have to be
+/// configured to trust it.
 #[derive(Debug)]
 pub struct Tls {
     server: Redis,
@@ -12,10 +13,10 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// A server that is ready.
+    /// Starts a server. Returns when it is ready.
     ///
     /// # Panics
-    /// If it cannot be started, with the reason.
+    /// If the server cannot be started, with the reason.
     pub fn start() -> Self {
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate for 127.0.0.1");
@@ -23,17 +24,17 @@ impl Tls {
         process::run(|| Self::spawn(&certificate, &key), |tls| tls.server.ready())
     }
 
-    /// Its URL: `rediss://..`.
+    /// The URL of the server: `rediss://..`.
     pub fn url(&self) -> String {
         format!("rediss://127.0.0.1:{}", self.port())
     }
 
-    /// Its port for TLS, which stays the same.
+    /// The port of the server for TLS. A restart does not change it.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// Its certificate in PEM, which is its own authority.
+    /// The certificate of the server in PEM, which is also the root certificate.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }

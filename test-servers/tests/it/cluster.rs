@@ -11,7 +11,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const KEYS: [(&str, u16); 3] = [("a", 15495), ("b", 3300), ("c", 7365)];
 
 #[test]
-fn cluster_serves_every_slot_from_the_master_it_names() {
+fn cluster_serves_each_slot_by_the_master_that_it_reports() {
     let cluster = Cluster::start(3, 0);
     assert_eq!((cluster.nodes().len(), cluster.urls().len()), (3, 3));
     for (key, slot) in KEYS {
@@ -22,25 +22,25 @@ fn cluster_serves_every_slot_from_the_master_it_names() {
 }
 
 #[test]
-fn replica_takes_over_from_a_killed_master_which_comes_back_as_its_replica() {
+fn replica_takes_over_from_a_killed_master_which_is_a_replica_after_its_restart() {
     let cluster = Cluster::start(3, 1);
     let (key, slot) = KEYS[1];
     assert_eq!(cluster.master_of(slot).command(&["SET", key, "1"]), "OK");
     let arrived = || cluster.nodes()[3..].iter().any(|replica| replica.command(&["DBSIZE"]) == "1");
     assert!(within(LIMIT, || arrived().then_some(())).is_some());
     let killed = cluster.kill_master_of(slot);
-    let heir = cluster.master_of(slot);
-    assert_ne!(heir.port(), killed.port());
+    let new_master = cluster.master_of(slot);
+    assert_ne!(new_master.port(), killed.port());
     let read = |node: &Redis| (node.command(&["GET", key]) == "1").then_some(());
-    assert!(within(LIMIT, || read(heir)).is_some());
+    assert!(within(LIMIT, || read(new_master)).is_some());
     killed.restart();
     let is_replica = || killed.command(&["ROLE"]).starts_with("slave").then_some(());
     assert!(within(LIMIT, is_replica).is_some());
-    assert_eq!(cluster.master_of(slot).port(), heir.port());
+    assert_eq!(cluster.master_of(slot).port(), new_master.port());
 }
 
 #[test]
-fn valkey_makes_a_cluster_too() {
+fn valkey_cluster_serves_slots_and_has_replicas() {
     let cluster = Cluster::valkey(2, 1);
     assert_eq!(cluster.master_of(15495).command(&["SET", "a", "1"]), "OK");
     assert!(cluster.nodes()[3].command(&["ROLE"]).starts_with("slave"));

@@ -8,7 +8,7 @@ use std::{
 
 use test_servers::{redis::Redis, within};
 
-/// Set in the environment of the process that is to be killed.
+/// Is set in the environment of the child process, which is killed.
 const VICTIM: &str = "TEST_SERVERS_VICTIM";
 
 fn is_gone(pid: u32) -> bool {
@@ -16,7 +16,7 @@ fn is_gone(pid: u32) -> bool {
 }
 
 #[test]
-fn server_ends_with_its_handle() {
+fn server_ends_when_its_handle_is_dropped() {
     let server = Redis::start();
     let pid = server.pid();
     assert!(!is_gone(pid));
@@ -25,7 +25,7 @@ fn server_ends_with_its_handle() {
 }
 
 #[test]
-fn killed_and_paused_servers_end_with_their_handles() {
+fn killed_and_paused_servers_end_when_their_handles_are_dropped() {
     let (killed, paused) = (Redis::start(), Redis::start());
     killed.kill();
     paused.pause();
@@ -35,16 +35,16 @@ fn killed_and_paused_servers_end_with_their_handles() {
 }
 
 #[test]
-fn server_and_its_folder_end_with_a_process_that_is_killed() {
+fn server_and_its_folder_are_removed_when_the_process_that_started_it_is_killed() {
     let mut victim = Command::new(env::current_exe().unwrap())
         .args(["ending::victim", "--exact", "--nocapture", "--test-threads=1"])
         .env(VICTIM, "1")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let told = BufReader::new(victim.stdout.take().unwrap());
+    let output = BufReader::new(victim.stdout.take().unwrap());
     let server =
-        told.lines().find_map(|line| line.unwrap().split_once("server ").map(|(_, rest)| rest.to_owned()));
+        output.lines().find_map(|line| line.unwrap().split_once("server ").map(|(_, rest)| rest.to_owned()));
     let server = server.expect("the victim tells which server it has started");
     let (pid, folder) = server.split_once(' ').unwrap();
     assert!(!is_gone(pid.parse().unwrap()));
@@ -56,7 +56,8 @@ fn server_and_its_folder_end_with_a_process_that_is_killed() {
     assert!(within(Duration::from_secs(10), gone).is_some(), "server {pid} outlives who started it");
 }
 
-/// Not a test: the process that the test above runs and kills.
+/// The body of the process that the test above starts and kills. It does nothing in a normal run of
+/// the tests, where the variable is not set.
 #[test]
 fn victim() {
     if env::var_os(VICTIM).is_none() {

@@ -1,4 +1,4 @@
-//! The servers work as documented, and end when they should.
+//! Tests that the servers work as documented, and that none is left running.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
 
 mod cluster;

@@ -31,7 +31,7 @@ fn greeting(port: u16) -> String {
 }
 
 #[test]
-fn nats_starts_and_answers() {
+fn started_nats_stores_and_answers_requests() {
     let server = Nats::start();
     create(&server, "events", "memory", 1);
     assert!(server.request("events.a", "hello").contains("\"seq\":1"));
@@ -40,7 +40,7 @@ fn nats_starts_and_answers() {
 }
 
 #[test]
-fn old_nats_is_a_2_9() {
+fn old_nats_has_version_2_9_and_keeps_streams_in_files_over_a_restart() {
     let server = Nats::old();
     create(&server, "events", "file", 1);
     assert!(server.request("events.a", "hello").contains("\"seq\":1"));
@@ -50,7 +50,7 @@ fn old_nats_is_a_2_9() {
 }
 
 #[test]
-fn killed_nats_restarts_with_what_it_stored_in_files() {
+fn killed_nats_restarts_with_its_streams_in_files_and_without_those_in_memory() {
     let server = Nats::start();
     create(&server, "kept", "file", 1);
     create(&server, "lost", "memory", 1);
@@ -65,14 +65,14 @@ fn killed_nats_restarts_with_what_it_stored_in_files() {
 }
 
 #[test]
-fn nats_takes_settings_of_its_own() {
+fn additional_settings_of_nats_take_effect() {
     let server = Nats::with("jetstream: false\nmax_payload: 4KB");
     let info = server.request("$JS.API.INFO", "");
     assert!(info.starts_with("NATS/1.0 503"), "{info}");
 }
 
 #[test]
-fn cluster_elects_another_leader_after_one_was_killed() {
+fn cluster_elects_another_leader_when_the_leader_is_killed() {
     let cluster = Cluster::start();
     assert_eq!((cluster.nodes().len(), cluster.urls().len()), (3, 3));
     create(&cluster.nodes()[0], "events", "file", 3);
@@ -87,7 +87,7 @@ fn cluster_elects_another_leader_after_one_was_killed() {
 }
 
 #[test]
-fn leaf_reaches_the_hub_except_while_the_link_is_cut() {
+fn leaf_server_reaches_the_hub_except_while_the_link_is_cut() {
     let servers = Leaf::start();
     create(servers.hub(), "central", "memory", 1);
     let subject = format!("$JS.{}.API.STREAM.INFO.central", servers.hub_domain());
@@ -104,7 +104,7 @@ fn leaf_reaches_the_hub_except_while_the_link_is_cut() {
 }
 
 #[test]
-fn black_hole_swallows_what_is_said_to_a_server() {
+fn black_hole_holds_back_all_data_until_it_forwards_again() {
     let server = Nats::start();
     let hole = BlackHole::before(&server);
     hole.swallow();

@@ -19,7 +19,7 @@ fn answer(client: &mut TcpStream) -> String {
 }
 
 #[test]
-fn proxy_forwards_until_it_is_cut_and_again_after() {
+fn proxy_refuses_connections_while_it_is_cut_and_then_forwards_again() {
     let server = Redis::start();
     let proxy = Proxy::to(server.port());
     let mut before = client(&proxy);
@@ -38,7 +38,7 @@ fn proxy_forwards_until_it_is_cut_and_again_after() {
 }
 
 #[test]
-fn what_a_proxy_swallows_arrives_when_it_passes() {
+fn data_that_a_proxy_holds_back_arrives_when_it_forwards_again() {
     let server = Redis::start();
     let proxy = Proxy::to(server.port());
     let mut old = client(&proxy);
@@ -56,7 +56,7 @@ fn what_a_proxy_swallows_arrives_when_it_passes() {
 }
 
 #[test]
-fn proxy_is_cut_while_it_swallows() {
+fn proxy_closes_connections_when_it_is_cut_while_it_holds_back_data() {
     let server = Redis::start();
     let proxy = Proxy::to(server.port());
     let mut client = client(&proxy);
@@ -67,7 +67,7 @@ fn proxy_is_cut_while_it_swallows() {
 }
 
 #[test]
-fn proxy_closes_what_it_cannot_forward() {
+fn proxy_closes_a_connection_that_it_cannot_forward() {
     let server = Redis::start();
     let proxy = Proxy::to(server.port());
     server.kill();

@@ -2,7 +2,7 @@ use std::time::Duration;
 use test_servers::redis::Redis;
 
 #[test]
-fn redis_starts_and_answers() {
+fn started_redis_answers_commands_with_each_kind_of_reply() {
     let server = Redis::start();
     assert_eq!(server.command(&["SET", "key", "two words"]), "OK");
     assert_eq!(server.command(&["GET", "key"]), "two words");
@@ -14,7 +14,7 @@ fn redis_starts_and_answers() {
 }
 
 #[test]
-fn valkey_starts_and_answers() {
+fn started_valkey_answers_commands() {
     let server = Redis::valkey();
     assert_eq!(server.command(&["PING"]), "PONG");
     assert!(server.command(&["INFO", "server"]).contains("server_name:valkey"));
@@ -42,7 +42,7 @@ fn persistent_redis_restarts_with_its_data() {
 }
 
 #[test]
-fn redis_with_a_password_asks_for_it() {
+fn redis_with_a_password_accepts_commands_after_a_restart() {
     let server = Redis::with(&[("requirepass", "secret")]);
     assert_eq!(server.command(&["PING"]), "PONG");
     assert_eq!(server.url(), format!("redis://:%73%65%63%72%65%74@127.0.0.1:{}", server.port()));
@@ -51,7 +51,7 @@ fn redis_with_a_password_asks_for_it() {
 }
 
 #[test]
-fn paused_redis_answers_after_it_goes_on() {
+fn paused_redis_answers_only_after_it_is_resumed() {
     use std::{
         io::{Read, Write},
         net::TcpStream,
@@ -72,7 +72,7 @@ fn paused_redis_answers_after_it_goes_on() {
 }
 
 #[test]
-fn cpu_grows_with_work() {
+fn cpu_time_of_a_server_grows_when_it_executes_a_command() {
     let server = Redis::start();
     let before = server.cpu();
     server.command(&["EVAL", "local n = 0 for i = 1, 2e7 do n = n + i end return n", "0"]);
@@ -81,20 +81,20 @@ fn cpu_grows_with_work() {
 
 #[test]
 #[should_panic(expected = "Bad directive")]
-fn setting_that_redis_does_not_know_fails_with_its_own_words() {
+fn unknown_setting_panics_with_the_error_that_redis_reports() {
     Redis::with(&[("no-such-setting", "1")]);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn clocks_of_redis_and_valkey_step_as_they_are_told() {
+fn clocks_of_redis_and_valkey_are_as_far_ahead_as_they_are_set() {
     for server in [Redis::with_clock(), Redis::valkey_with_clock()] {
         let time = |command: &[&str]| server.command(command).lines().next().unwrap().parse::<i64>().unwrap();
         let before = time(&["TIME"]);
         for ahead in [-3_600, 3_600, 0] {
             server.set_clock(ahead);
             let script = ["EVAL", "return redis.call('TIME')", "0"];
-            // A server may read the clock only now and then.
+            // A server may read the clock only at intervals.
             let has_moved = test_servers::within(Duration::from_secs(10), || {
                 let moved = [time(&["TIME"]), time(&script)].map(|time| time - before - ahead);
                 moved.iter().all(|moved| (0..600).contains(moved)).then_some(())

@@ -3,7 +3,7 @@ use std::time::Duration;
 use test_servers::{redis::Sentinel, within};
 
 #[test]
-fn sentinels_name_the_replica_after_the_master_was_killed() {
+fn sentinels_report_the_replica_as_master_when_the_master_is_killed() {
     let sentinel = Sentinel::start();
     assert_eq!((sentinel.urls().len(), sentinel.service()), (3, "presence"));
     let old = sentinel.master();
