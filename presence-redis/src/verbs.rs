@@ -54,7 +54,7 @@ impl Inner {
             match answer {
                 Err(error) if error.kind() == Kind::Corrupt && parts.len() > 1 => {
                     // The script stopped at a shard in which a key has the wrong type, and did not
-                    // reach the shards behind it: each part is sent again by itself.
+                    // reach the shards after it. So each part is sent again in a call of its own.
                     let calls =
                         parts.chunks(1).map(|part| batch::call(script, &self.header, &self.keys, part));
                     for call in calls.collect::<Vec<_>>() {
@@ -68,7 +68,7 @@ impl Inner {
         answers.await.into_iter().collect()
     }
 
-    /// A call that concerns one shard only.
+    /// Begins a call that concerns one shard only.
     pub fn one(&self, script: &Script, shard: u16) -> Cmd {
         script.of(&self.header, std::iter::once(&self.keys[usize::from(shard)]))
     }
@@ -137,8 +137,8 @@ impl PresenceStore for Direct {
                 for pair in pairs(&list(holding, "nodes")?) {
                     let node = pair.and_then(|(id, beat)| codec::node(NodeId::new(id).ok()?, beat));
                     let node = node.ok_or_else(|| unexpected("a node of ours"))?;
-                    // Each shard has the last heartbeat that was written to it; the latest one
-                    // counts.
+                    // Each shard has the last heartbeat that was written to it. The latest of them
+                    // is returned.
                     let known = nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
                     if node.rank() > known.rank() {
                         *known = node;

@@ -56,6 +56,8 @@ impl Calls {
         Self { names, retention, commands: if is_cluster { "SPUBLISH PUBLISH" } else { "PUBLISH" } }
     }
 
+    /// Begins a call of a script that starts with `log.lua`: the keys of the channel, and the
+    /// common arguments.
     fn of_log(&self, script: &Script, channel: &Channel, note: Option<&String>) -> Cmd {
         let mut call = script.begin(2 + usize::from(note.is_some()));
         call.arg(self.names.log(channel)).arg(self.names.meta(channel)).arg(note);
@@ -66,8 +68,8 @@ impl Calls {
         call
     }
 
-    /// `witness` is the newest event of the channel that this process knows; `foreign` is the
-    /// channel on which other services get the payload.
+    /// The call that publishes a message. `witness` is the newest event of the channel that this
+    /// process knows. `foreign` is the pub/sub channel on which other services get the payload.
     pub fn publish(
         &self,
         message: &Publish,
@@ -93,7 +95,8 @@ impl Calls {
         call
     }
 
-    /// `is_head` is set for an id that this process has itself seen as the newest.
+    /// The call that reads a page of history. `is_head` is set if `from` is an event that this
+    /// process has seen as the newest one.
     pub fn read(&self, channel: &Channel, from: ReadFrom, is_head: bool) -> Cmd {
         let mut call = self.of_log(&READ, channel, None);
         match from {
@@ -108,12 +111,14 @@ impl Calls {
         call
     }
 
+    /// The call that deletes the history of a channel.
     pub fn remove(&self, channel: &Channel) -> Cmd {
         let mut call = REMOVE.begin(2);
         call.arg(self.names.log(channel)).arg(self.names.meta(channel));
         call
     }
 
+    /// The call that publishes a message without storing it.
     pub fn signal(&self, channel: &Channel, payload: &[u8]) -> Cmd {
         let mut call = SIGNAL.begin(1);
         call.arg(self.names.pubsub(channel)).arg(self.commands).arg([b"signal\n", payload].concat());
@@ -121,6 +126,7 @@ impl Calls {
     }
 }
 
+/// Decodes the id of an event.
 fn id(incarnation: &str, number: &str) -> Option<EventId> {
     Some(EventId { incarnation: u64::from_str_radix(incarnation, 16).ok()?, number: number.parse().ok()? })
 }
@@ -130,12 +136,13 @@ fn kind(last: &str) -> EventKind {
     if last == "1" { EventKind::Last } else { EventKind::Ordinary }
 }
 
-/// The numbers of events are times in microseconds.
+/// Makes an event. Its time is its number, in microseconds.
 fn event(id: EventId, channel: &Channel, kind: EventKind, payload: Vec<u8>) -> Event {
     let at = Timestamp::from_millis(id.number / 1000);
     Event::new(id, channel.clone(), payload.into(), at).of_kind(kind)
 }
 
+/// Decodes the answer of `publish.lua`.
 pub fn published(answer: Value) -> Result<Published> {
     let [what, incarnation, number] = tuple(answer, "what became of a publish")?;
     let read = || {
@@ -150,6 +157,7 @@ pub fn published(answer: Value) -> Result<Published> {
     read().ok_or_else(|| unexpected("what became of a publish"))
 }
 
+/// Decodes the answer of `read.lua`.
 pub fn page(answer: Value, channel: &Channel) -> Result<Page> {
     let mut values = list(answer, "a page of history")?.into_iter();
     let mut read = || {
@@ -181,6 +189,7 @@ pub fn page(answer: Value, channel: &Channel) -> Result<Page> {
 pub enum Announced {
     /// An event, and the number of the one before it.
     Event(Event, u64),
+    /// A message that is not stored.
     Signal(Vec<u8>),
     /// The history has a new incarnation from now on.
     Turn,

@@ -28,8 +28,9 @@ const PATIENCE: u32 = 3;
 
 /// A request to the task that keeps the connection; requests are served in order.
 pub enum Ask {
-    /// Subscribe; the sender is answered once the subscription is confirmed.
+    /// Subscribes. The sender gets the result when the server has confirmed the subscription.
     Open(Interest, oneshot::Sender<Result<()>>),
+    /// Unsubscribes.
     Close(Interest),
 }
 
@@ -43,7 +44,7 @@ pub struct PushHandler {
 }
 
 impl PushHandler {
-    /// `lost` is notified when the connection of this push breaks.
+    /// Handles a push message of the connection. `lost` is notified when that connection breaks.
     fn handle(&self, push: PushInfo, lost: &Notify) {
         let (Some(hub), Some(shared)) = (self.hub.upgrade(), self.shared.upgrade()) else { return };
         match push.kind {
@@ -75,6 +76,8 @@ impl PushHandler {
         }
     }
 
+    /// Handles a message of a pattern, which is that of a subscribed prefix or of a foreign
+    /// channel.
     fn handle_pattern(&self, hub: &Hub, shared: &Shared, pattern: &[u8], name: &[u8], message: Vec<u8>) {
         let Ok(pattern) = std::str::from_utf8(pattern) else { return };
         let prefix = self.prefixes.lock().get(pattern).cloned();
@@ -89,6 +92,7 @@ impl PushHandler {
     }
 }
 
+/// Passes an announcement to the hub. `prefix` is set if it was received by a pattern.
 fn handle(hub: &Hub, shared: &Shared, name: &[u8], message: Vec<u8>, prefix: Option<&str>) {
     let Some(channel) = shared.calls.names.channel(name) else { return };
     match (announced(&channel, message), prefix) {
@@ -175,6 +179,7 @@ async fn connect(shared: &Shared, handler: &Arc<PushHandler>) -> Result<(Connect
     Ok((connection, lost))
 }
 
+/// Waits for the reply to a request, with the timeout of a call.
 async fn within(shared: &Shared, asking: impl Future<Output = redis::RedisResult<()>>) -> Result<()> {
     match timeout(shared.link.call_timeout(), asking).await {
         Ok(reply) => reply.map_err(classify),
@@ -203,8 +208,8 @@ async fn keep(
                 if !strong.link.source.is_cluster() {
                     return Some(());
                 }
-                // The client finds the other node by itself; events that were missed have to be
-                // read from the history.
+                // The client finds the other node by itself. The hub reads events that were missed
+                // from the history.
                 handler.hub.upgrade()?.interrupted();
             }
             _ = ping.tick() => {
@@ -266,6 +271,7 @@ async fn serve(shared: &Shared, handler: &PushHandler, connection: &mut Connecti
     }
 }
 
+/// Subscribes to pub/sub channels; returns the result for each of them.
 async fn subscribe(shared: &Shared, connection: &Connection, names: &[String]) -> Vec<Result<()>> {
     if shared.link.source.is_cluster() {
         // Each channel may be on another node.

@@ -112,6 +112,7 @@ impl Foreign {
         catch_unwind(AssertUnwindSafe(|| (self.read)(captured, payload))).ok().flatten()
     }
 
+    /// The text in the place of `{}` in the name of a pub/sub channel.
     fn captured<'c>(&self, name: &'c str) -> Option<&'c str> {
         name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)
     }
@@ -134,6 +135,7 @@ impl fmt::Debug for Foreign {
 /// A foreign message that waits to be stored.
 pub struct ForeignMessage {
     message: Publish,
+    /// The time within which equal messages are one event; `None` for a message with a key.
     window: Option<Duration>,
 }
 
@@ -175,7 +177,8 @@ impl Intake {
     }
 }
 
-/// Stores the queued messages in order; during an outage the oldest is tried again and again.
+/// Stores the queued messages in order. While the server is unavailable, the oldest message is
+/// retried.
 pub async fn store(shared: Arc<Shared>, mut queue: mpsc::Receiver<ForeignMessage>, bytes: Arc<AtomicUsize>) {
     let log = Seldom::default();
     while let Some(ForeignMessage { message, window }) = queue.recv().await {

@@ -77,7 +77,7 @@ struct Shared {
     calls: Calls,
     asks: mpsc::UnboundedSender<Ask>,
     witness: Witness,
-    /// The foreign channels by their patterns.
+    /// The foreign channels, each with the pattern to subscribe to.
     foreign: Vec<(String, Foreign)>,
 }
 
@@ -169,7 +169,8 @@ impl RedisBroker {
 }
 
 impl Shared {
-    /// `foreign` is the channel on which other services get the message.
+    /// Publishes a message and notes its event. `foreign` is the pub/sub channel on which other
+    /// services get the message.
     async fn publish(&self, message: &Publish, once: &Once, foreign: Option<&str>) -> Result<Published> {
         let witness = self.witness.of(&message.channel);
         let call = self.calls.publish(message, once, witness, foreign);
@@ -178,6 +179,7 @@ impl Shared {
         Ok(published)
     }
 
+    /// Reads a page of history; for `is_head` see [`Calls::read`].
     async fn page(&self, channel: &Channel, from: ReadFrom, is_head: bool) -> Result<Page> {
         let answer = self.link.call(&READ, &self.calls.read(channel, from, is_head)).await?;
         calls::page(answer, channel)

@@ -84,6 +84,7 @@ impl Follower {
         }
     }
 
+    /// Reports the content of the shard, then its changes. Returns why the feed has to end.
     pub async fn run(mut self) -> Ended {
         let mut failures = 0;
         let epoch = loop {
@@ -122,6 +123,9 @@ impl Follower {
         Ok(epoch)
     }
 
+    /// Reports changes until the feed has to end. Proves the shard's time at intervals, and reports
+    /// a proof when all messages up to its number were reported. If a message does not arrive in
+    /// time, it is lost.
     async fn follow(&mut self, epoch: &Arc<str>) -> Ended {
         let mut ask_at = Instant::now();
         let mut proof: Option<(Proof, Instant)> = None;
@@ -168,8 +172,8 @@ impl Follower {
     /// Reports a message, unless what was reported already includes it.
     async fn receive(&mut self, message: Option<Vec<u8>>) -> Result<(), Ended> {
         let Some(message) = message else { return Err("the connection broke, or messages came too fast") };
-        // All databases of a server share its channels, and anybody may publish there, so other
-        // messages are ignored. A missing message of this epoch is noticed by the numbers.
+        // All databases of a server share its channels, and anybody may publish there. So messages
+        // of other origin are ignored. The numbers show whether a message of this epoch is missing.
         let Some(number) = message::number(&message, &self.shard_epoch) else { return Ok(()) };
         if number <= self.number {
             return Ok(());
@@ -192,7 +196,7 @@ impl Follower {
         self.answered(answer)
     }
 
-    /// Judges the connection by the answer to a call, or by its absence.
+    /// Classifies the answer to a call, or its absence, and notes whether the connection is broken.
     fn answered<T, E>(&mut self, answer: Result<RedisResult<T>, E>) -> store::Result<T> {
         match answer {
             Ok(Ok(answer)) => {
@@ -208,7 +212,8 @@ impl Follower {
                 Err(classify(error))
             }
             Err(_elapsed) => {
-                // The server hangs or the peer has vanished; a new connection will show which.
+                // Either the server hangs or the peer has vanished. After a long silence a new
+                // connection is tried, which succeeds only if the peer is there.
                 self.is_lost |= self.silence.is_long();
                 Err(timeout())
             }
@@ -229,14 +234,15 @@ impl Follower {
         if self.is_lost || self.messages.is_closed() { Err("the connection is lost") } else { Ok(()) }
     }
 
-    /// Reports an event; waits while the reader is busy. The inbox bounds the messages that gather
-    /// meanwhile. The task is aborted when there is no reader.
+    /// Reports an event. Waits while the channel to the reader is full; the inbox bounds the
+    /// messages that arrive meanwhile. The task is aborted when the reader drops the feed.
     pub async fn send(&mut self, event: FeedEvent) {
         self.has_reported = true;
         let _ = self.out.send(event).await;
     }
 }
 
+/// Waits until this time; forever if there is none.
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,

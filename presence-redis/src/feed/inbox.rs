@@ -20,6 +20,7 @@ const BYTES: usize = 64 * 1024 * 1024;
 pub struct Inbox {
     /// The queues by channel; empty once the inbox is closed.
     shards: Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>,
+    /// The bytes of all waiting messages.
     waiting: Arc<AtomicUsize>,
 }
 

@@ -31,6 +31,7 @@ const WAITING: usize = 64;
 /// The reason for the end of a feed, for the log.
 pub type Ended = &'static str;
 
+/// Starts a watch; it ends when the stream is dropped.
 pub fn watch(inner: Arc<Inner>) -> BoxStream<'static, FeedEvent> {
     let (out, events) = mpsc::channel(WAITING);
     let task = Task(tokio::spawn(async move {
@@ -52,6 +53,7 @@ impl Drop for Task {
     }
 }
 
+/// Opens the connection and runs a follower for each shard, until the first of them ends.
 async fn run(inner: Arc<Inner>, out: mpsc::Sender<FeedEvent>) -> Ended {
     let (inbox, messages) = Inbox::new(&inner.keys);
     let connection = {

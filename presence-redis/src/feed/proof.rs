@@ -23,8 +23,8 @@ pub(super) struct Seen {
 /// A write that proves a shard's time.
 pub(super) struct Proof {
     pub(super) seen: Seen,
-    /// Everything that was written until this time has been announced, in messages up to the
-    /// number.
+    /// The proven time. Everything that was written until then has been announced, in messages up
+    /// to the number in `seen`.
     pub(super) at: Timestamp,
     pub(super) blind: Arc<[Blind]>,
 }
@@ -70,6 +70,8 @@ impl Follower {
 
 const SHARD_STATE: &str = "the state of a shard";
 
+/// Decodes the state of a shard. The epoch has the replication id as a suffix, so that a failover
+/// is a new epoch.
 fn seen(epoch: &Value, replid: &Value, number: &Value) -> Option<Seen> {
     let shard_epoch = text(epoch)?;
     let epoch = format!("{shard_epoch}.{}", text(replid)?).into();

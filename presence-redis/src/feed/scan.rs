@@ -50,7 +50,7 @@ impl Follower {
         self.scan_records(unreadable).await
     }
 
-    /// The same for user records.
+    /// Reports the user records of the shard, in the same way, and then logs unreadable entries.
     async fn scan_records(&mut self, mut unreadable: usize) -> Result<(), Stop> {
         let mut cursor = "0".to_owned();
         loop {

@@ -83,9 +83,9 @@ impl Connection {
     }
 }
 
-/// The timeout for all sentinels to name a master. The client crate asks them in the configured
-/// order, and waits a second for one that hangs, or for the master that it names; there must be
-/// time left to ask the others.
+/// The timeout for finding the master by the sentinels. The client crate asks the sentinels in the
+/// configured order. It waits a second for one that hangs, or for a master that hangs. The timeout
+/// leaves time to ask the others.
 const PATIENCE_OF_SENTINELS: Duration = Duration::from_secs(4);
 
 /// A source of new connections.
@@ -163,6 +163,7 @@ impl Source {
     }
 }
 
+/// Opens a connection within `patience`.
 async fn within<T>(patience: Duration, opening: impl Future<Output = RedisResult<T>>) -> Result<T> {
     tokio::time::timeout(patience, opening).await.map_err(|_| timeout())?.map_err(classify)
 }
@@ -185,8 +186,9 @@ async fn open_single(
     client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
 }
 
-/// The client crate waits for every given node and then for every discovered node, even if it
-/// hangs. The timeout leaves room for both rounds and for the requests in between.
+/// Opens the connections to a cluster. The client crate first waits for every given node, then for
+/// every discovered node, even if a node hangs. The timeout leaves room for both rounds and for the
+/// requests in between.
 async fn open_cluster(
     client: &ClusterClient,
     patience: Duration,

@@ -100,6 +100,8 @@ impl Link {
         self.within(|mut connection| async move { connection.send(command).await }).await
     }
 
+    /// Uses the connection for one call, with the timeout of a call. Gives the connection up if it
+    /// is broken.
     async fn within<F>(&self, send: impl FnOnce(Connection) -> F + Send) -> Result<Value>
     where
         F: Future<Output = std::result::Result<Value, RedisError>> + Send,
@@ -136,12 +138,15 @@ impl Link {
         }
     }
 
+    /// Gives the connection up if it has not answered any call for long.
     fn suspect(&self, number: u64) {
         if self.silence.is_long() {
             self.give_up(number);
         }
     }
 
+    /// Gives up the connection with this number, unless it is replaced already. The next call opens
+    /// a new one.
     fn give_up(&self, used: u64) {
         let mut state = self.state.lock();
         if matches!(&*state, State::Up { number, .. } if *number == used) {
@@ -149,6 +154,7 @@ impl Link {
         }
     }
 
+    /// The open connection and its number, or the result of the attempt to open one.
     async fn connection(&self) -> Result<(u64, Connection)> {
         let (number, attempt) = {
             let mut state = self.state.lock();
@@ -182,6 +188,7 @@ impl Link {
         joined.boxed().shared()
     }
 
+    /// Stores the outcome of an attempt, unless another caller has done so.
     fn note(&self, awaited: u64, outcome: &std::result::Result<Connection, Arc<Error>>) {
         let mut state = self.state.lock();
         let State::Connecting { number, failures, .. } = &*state else { return };
@@ -215,14 +222,15 @@ impl Link {
     }
 }
 
+/// Opens a connection and checks it.
 async fn open(source: &Source, patience: Duration, script: &Script, hello: &Cmd) -> Result<Connection> {
     greet(source, source.open(patience, None).await?, patience, script, hello).await
 }
 
-/// Checks a new connection. It is refused if the namespace is in use with another number of shards,
-/// before anything is written, and if the server is a replica or has gone again; the next attempt
-/// then waits. Other errors are ignored, since a problem of the first shard says nothing about the
-/// others.
+/// Checks a new connection before it is used. It is refused if the namespace is in use with another
+/// number of shards. It is also refused if the server is a replica or the connection breaks; the
+/// next attempt then waits for the backoff. Other errors are ignored, since they concern only the
+/// first shard.
 async fn greet(
     source: &Source,
     mut connection: Connection,
