@@ -50,7 +50,7 @@ pub(crate) struct Forgotten {
 
 /// The times of a deleted record according to the deleting process, from the headers of the mark. A
 /// deletion by another tool has no such headers, so its times are zero, and a process that has a
-/// newer state keeps that.
+/// newer state keeps it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Gone {
     seen_at: Timestamp,

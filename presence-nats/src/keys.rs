@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_legible() {
+    fn a_key_holds_its_ids_with_special_bytes_encoded() {
         let tab = SessionId::new("tab-1").unwrap();
         let key = |name: &str| keys().session(&user(name), &tab);
         assert_eq!(key("alice"), "$KV.chat.s.alice.tab-1");

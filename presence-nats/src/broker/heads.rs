@@ -19,7 +19,7 @@ pub(super) struct Head {
     pub(super) incarnation: u64,
     /// The bytes of all payloads of this history.
     pub(super) bytes: u64,
-    /// A lower bound of those that are no longer stored.
+    /// A lower bound of the bytes that are no longer stored.
     pub(super) trimmed: u64,
     /// Whether the newest event closes the channel.
     pub(super) closed: bool,

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn subjects_are_legible() {
+    fn a_subject_holds_its_channel_with_special_bytes_encoded() {
         let channel = Channel::new("job:7 ü").unwrap();
         assert_eq!(names().events_of(&channel), "$KV.chat=events.job=3A7=20=C3=BC");
         assert_eq!(names().signals_of(&channel), "presence.chat.signal.job=3A7=20=C3=BC");

@@ -70,7 +70,7 @@ impl Watch<'_> {
         loop {
             tokio::select! {
                 () = self.to.closed() => return Err(FeedEnd::Unheard),
-                next = self.reader.next() => self.tell_from(next?).await?,
+                next = self.reader.next() => self.send_from(next?).await?,
                 // A receiver that lagged has lost batches of renewals.
                 batch = news.recv() => waiting.push_back(batch.map_err(|_| FeedEnd::Gap)?),
                 seen = async { Some(probing.as_mut()?.await) }, if probing.is_some() => {
@@ -83,7 +83,7 @@ impl Watch<'_> {
                             self.line.take(&seen.line);
                             if std::mem::take(&mut is_suspect) {
                                 self.check(&seen.state).await?;
-                                self.shared.beats.is_late();
+                                self.shared.beats.check_reader();
                             }
                             proof.get_or_insert(Proof { seen, late_at: Instant::now() + LATE_AFTER });
                         }
@@ -97,7 +97,7 @@ impl Watch<'_> {
                 _ = proves.tick(), if probing.is_none() => {
                     read = self.reader.position();
                     probing = Some(probe(Arc::clone(self.shared), self.line.clone()).boxed());
-                    self.look_after(&mut proof).await?;
+                    self.check_overdue(&mut proof).await?;
                 }
             }
             // The position may advance without a message, so it is recorded every time.
@@ -152,7 +152,7 @@ impl Watch<'_> {
     }
 
     /// Checks the readers when a proof is overdue.
-    async fn look_after(&mut self, proof: &mut Option<Proof>) -> Result<(), FeedEnd> {
+    async fn check_overdue(&mut self, proof: &mut Option<Proof>) -> Result<(), FeedEnd> {
         let Some(Proof { seen, late_at }) = proof else { return Ok(()) };
         if Instant::now() < *late_at {
             return Ok(());
@@ -161,7 +161,7 @@ impl Watch<'_> {
             self.check(&seen.state).await?;
         }
         if !self.shared.beats.has_reached(&seen.beats.created, seen.beats.state.last_seq) {
-            self.shared.beats.is_late();
+            self.shared.beats.check_reader();
         }
         Ok(())
     }

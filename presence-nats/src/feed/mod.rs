@@ -53,7 +53,7 @@ pub(crate) fn of(shared: Arc<Shared>) -> BoxStream<'static, FeedEvent> {
             tracing::debug!(?ended, "the feed of the store ends");
         }));
         ReceiverStream::new(from).map(move |feed| {
-            let _lives = &task;
+            let _task = &task;
             feed
         })
     };
@@ -123,7 +123,7 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), FeedEnd> {
             () = to.closed() => return Err(FeedEnd::Unheard),
         }
     };
-    watch.tell_everything().await?;
+    watch.send_snapshot().await?;
     watch.is_reported = true;
     send(to, FeedEvent::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
     // Rewriting runs in a task of its own, since a slow listener may hold up the feed.
@@ -213,11 +213,11 @@ async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Ra
 
 impl Watch<'_> {
     /// Reports the snapshot (clause W1): the last message of every key.
-    async fn tell_everything(&mut self) -> Result<(), FeedEnd> {
+    async fn send_snapshot(&mut self) -> Result<(), FeedEnd> {
         while !self.reader.is_at_start() {
             let shared = self.shared;
             match next_in_time(shared, &mut self.reader).await {
-                Ok(Some(raw)) => self.tell_from(raw).await?,
+                Ok(Some(raw)) => self.send_from(raw).await?,
                 Ok(None) => {}
                 Err(_) => return Err(FeedEnd::Gap),
             }
@@ -226,7 +226,7 @@ impl Watch<'_> {
     }
 
     /// Reports a message, together with those that have already arrived.
-    async fn tell_from(&mut self, first: Raw) -> Result<(), FeedEnd> {
+    async fn send_from(&mut self, first: Raw) -> Result<(), FeedEnd> {
         let mut slice = Slice::default();
         let mut next = Some(first);
         while let Some(raw) = next {

@@ -68,7 +68,7 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
         if now.since(raw.at) < age {
             break;
         }
-        old.extend(worth(shared, &raw, &nodes, now).map(|value| (raw, value)));
+        old.extend(live_record(shared, &raw, &nodes, now).map(|value| (raw, value)));
         if old.len() == BATCH_ENTRIES {
             written += write(shared, std::mem::take(&mut old)).await?;
         }
@@ -78,7 +78,7 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
 
 /// The decoded record if it is to be rewritten: a user record, which only a `forget` removes, or a
 /// live session. Sessions that have left or lapsed are left to expire.
-fn worth(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Option<Bytes> {
+fn live_record(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Option<Bytes> {
     let mut session = match raw.read(&shared.streams.keys) {
         Record::Session(session) => session,
         Record::User(record) => return Some(encode_user(&record)),

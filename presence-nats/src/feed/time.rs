@@ -99,7 +99,7 @@ impl Shared {
     /// The time that the next proof would report.
     pub(crate) async fn now(&self) -> Outcome<Timestamp> {
         let (streams, subject) = (&self.streams, self.streams.keys.time());
-        let kept = streams.leading(&subject).await?.and_then(|raw| Line::read(&raw, None).time);
+        let kept = streams.read_from_leader(&subject).await?.and_then(|raw| Line::read(&raw, None).time);
         let reckoned = self.reckoning.now(SystemClock.now());
         match (kept, reckoned) {
             (Some(kept), Some(_)) => Ok(kept.reckon(reckoned, Timestamp::ZERO)),

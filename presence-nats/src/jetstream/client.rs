@@ -22,7 +22,7 @@ const CONNECTS_FOR: Duration = Duration::from_secs(2);
 const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
 /// The bound of a connection attempt that is made only to learn why the client could not connect.
 const TRIED_FOR: Duration = Duration::from_millis(500);
-/// How long an event is not logged again.
+/// How long an event that was logged is not logged again.
 const LOGGED_FOR: Duration = Duration::from_mins(10);
 /// How many different events are logged in that time.
 const MAX_LOGGED: usize = 16;

@@ -80,8 +80,8 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     /// The prefix of API subjects: `$JS.API.`, or that of a domain.
     api: String,
-    /// The prefix of subjects that are published into a stream: that of the domain, empty without
-    /// one.
+    /// The prefix of subjects that are published into a stream: the API prefix of the domain, by
+    /// which messages reach it; empty without a domain.
     into: String,
     timeout: Duration,
     connection: ConnectionState,

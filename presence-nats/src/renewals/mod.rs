@@ -170,7 +170,7 @@ impl Beats {
     }
 
     /// Requests a check of the reader, because expected renewals have not arrived.
-    pub(crate) fn is_late(&self) {
+    pub(crate) fn check_reader(&self) {
         self.shared.late.notify_one();
     }
 

@@ -167,14 +167,14 @@ impl Streams {
     async fn each(&self, subjects: &[String]) -> Outcome<Vec<Raw>> {
         let mut raws = Vec::with_capacity(subjects.len());
         for part in subjects.chunks(AT_ONCE) {
-            let gets = try_join_all(part.iter().map(|subject| self.leading(subject))).await?;
+            let gets = try_join_all(part.iter().map(|subject| self.read_from_leader(subject))).await?;
             raws.extend(gets.into_iter().flatten());
         }
         Ok(raws)
     }
 
     /// The last message of a subject, from the leader.
-    pub(crate) async fn leading(&self, subject: &str) -> Outcome<Option<Raw>> {
+    pub(crate) async fn read_from_leader(&self, subject: &str) -> Outcome<Option<Raw>> {
         let what = format!("STREAM.MSG.GET.{}", self.keys.state);
         let got: MessageGot = match self.link.ask(&what, encode(&json!({ "last_by_subj": subject }))).await {
             Err(failure) if failure.is(&[code::NO_MESSAGE]) => return Ok(None),

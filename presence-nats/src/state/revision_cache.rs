@@ -1,10 +1,10 @@
 //! A cache of the revisions and digests of the records that a handle writes and renews, which saves
 //! reads.
 //!
-//! A put may use a cached revision that is out of date, since the server refuses it. A renewal
-//! requires a session that is certain to exist. A cached entry is certain once a watch of the same
-//! handle has read everything that was stored before the renewal. A handle without a watch reads
-//! the records.
+//! A put may use a cached revision that is out of date, since the server then refuses the write. A
+//! renewal requires a session that is certain to exist. A cached entry is certain once a watch of
+//! the same handle has read everything that was stored before the renewal. A handle without a watch
+//! reads the records.
 //!
 //! The cache holds only sessions that this process writes or renews, at most [`ENTRIES`] of some
 //! 130 bytes each. When it is full, it is emptied, which costs one read for each session.

@@ -38,21 +38,21 @@ impl Shared {
             let records: HashMap<&str, (u64, Record)> =
                 latest.values().map(|raw: &Raw| (raw.subject.as_str(), (raw.seq, raw.read(keys)))).collect();
             let nodes = self.nodes_of(traits, records.values().map(|(_, record)| record)).await?;
-            let mut goes = Vec::new();
+            let mut deletions = Vec::new();
             for seen in seen {
                 let subject = self.subject(seen);
                 if let Some((revision, record)) = records.get(subject.as_str())
-                    && self.is_to_go(seen, record, &nodes)
+                    && self.may_be_deleted(seen, record, &nodes)
                 {
-                    goes.push((seen, subject, *revision));
+                    deletions.push((seen, subject, *revision));
                 }
             }
-            let sent = goes
+            let sent = deletions
                 .iter()
                 .map(|(seen, subject, revision)| self.streams.delete(traits, subject, *revision, seen));
             let sent = join_all(sent).await;
             seen = Vec::new();
-            for ((one, ..), sent) in goes.into_iter().zip(sent) {
+            for ((one, ..), sent) in deletions.into_iter().zip(sent) {
                 match (sent?, one) {
                     // Another process has written the record meanwhile: check it again.
                     (None, one) => seen.push(one),
@@ -78,9 +78,9 @@ impl Shared {
         }
     }
 
-    /// Whether the record has not been seen since the time in `seen`. For a held session that has
-    /// not left, the heartbeats of its process count as well.
-    fn is_to_go(&self, seen: &ForgetIf, record: &Record, nodes: &HashMap<NodeId, Node>) -> bool {
+    /// Whether the record has not been renewed since the time in `seen`, so that it may be deleted.
+    /// For a held session that has not left, the heartbeats of its process count as well.
+    fn may_be_deleted(&self, seen: &ForgetIf, record: &Record, nodes: &HashMap<NodeId, Node>) -> bool {
         match (seen, record) {
             (ForgetIf::User(known), Record::User(record)) => known.covers(record),
             (ForgetIf::Node { seen_at, .. }, Record::Node(node)) => node.seen_at <= *seen_at,

@@ -122,7 +122,7 @@ async fn a_stream_with_other_subjects_is_rejected_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_broker_and_a_store_share_a_namespace_and_a_client() {
+async fn a_broker_and_a_store_can_share_a_namespace_and_a_client() {
     let name = unique();
     let client = async_nats::connect(NATS.url()).await.unwrap();
     let options = rig::options(&name, presence_nats::Storage::Memory).policy(None);

@@ -48,12 +48,12 @@ async fn nobody_leaves_while_one_refuses(
 }
 
 #[tokio::test]
-async fn nobody_leaves_while_both_streams_refuse() {
+async fn nobody_leaves_while_both_streams_refuse_writes() {
     nobody_leaves_while_refused(&["KV", "BEATS"]).await;
 }
 
 #[tokio::test]
-async fn nobody_leaves_while_the_bucket_refuses() {
+async fn nobody_leaves_while_the_bucket_refuses_writes() {
     nobody_leaves_while_refused(&["KV"]).await;
 }
 
@@ -63,7 +63,7 @@ async fn nobody_leaves_while_renewals_are_refused() {
 }
 
 #[tokio::test]
-async fn nobody_leaves_while_a_cluster_refuses() {
+async fn nobody_leaves_while_a_cluster_refuses_writes() {
     let name = unique();
     let open = || rig::on_cluster(&CLUSTER, &name);
     nobody_leaves_while_one_refuses(&CLUSTER.nodes()[0], &name, open, &["KV", "BEATS"]).await;

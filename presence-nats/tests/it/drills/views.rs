@@ -157,7 +157,7 @@ async fn views_agree(open: impl Fn() -> NatsStore, trouble: impl FnOnce() + Send
 }
 
 #[tokio::test]
-async fn views_agree_after_the_server_was_killed_hung_and_lost_its_streams() {
+async fn views_agree_with_the_store_after_the_server_was_killed_and_paused_and_lost_its_streams() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let (troubled, name) = (Arc::clone(&server), unique());
     let streams = name.clone();
@@ -178,7 +178,7 @@ async fn views_agree_after_the_server_was_killed_hung_and_lost_its_streams() {
 }
 
 #[tokio::test]
-async fn views_agree_after_connections_were_cut_and_stalled() {
+async fn views_agree_with_the_store_after_connections_were_cut_and_stalled() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let (link, name) = (Arc::new(BlackHole::before(&server)), unique());
     let troubled = Arc::clone(&link);

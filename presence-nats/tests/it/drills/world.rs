@@ -86,7 +86,7 @@ impl Process {
         let (left, was_stale) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(AtomicBool::new(false)));
         let mut updates = presence.subscribe(&Scope::All);
         let gone = Arc::clone(&left);
-        let hears = tokio::spawn(async move {
+        let receiving = tokio::spawn(async move {
             let mut known = BTreeSet::new();
             while let Some(update) = updates.next().await {
                 match update {
@@ -105,7 +105,7 @@ impl Process {
         });
         let mut views = presence.watch_view();
         let stale = Arc::clone(&was_stale);
-        let sees = tokio::spawn(async move {
+        let watching = tokio::spawn(async move {
             // A view is stale at first, until time is proven.
             let mut was_fresh = false;
             while let Some(view) = views.next().await {
@@ -113,7 +113,7 @@ impl Process {
                 stale.fetch_or(was_fresh && !view.is_fresh(), Ordering::Relaxed);
             }
         });
-        Self { presence, store, left, was_stale, tasks: [hears, sees] }
+        Self { presence, store, left, was_stale, tasks: [receiving, watching] }
     }
 
     pub fn is_fresh(&self) -> bool {
