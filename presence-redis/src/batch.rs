@@ -150,7 +150,7 @@ pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for session in once {
         let part = parts.part(shard_of(&session.user, shards));
-        // Bounded, so that it is a valid expiry of a key whatever the session holds.
+        // The lease is bounded, since an expiry of a key in Redis must not be too large.
         let lease = session.placement.lease.min(Policy::MAX_LEASE).as_millis();
         let lease = u64::try_from(lease).unwrap_or(u64::MAX);
         part.number = part.number.max(Some(lease));

@@ -139,9 +139,9 @@ impl PresenceStore for Direct {
                     let node = node.ok_or_else(|| unexpected("a node of ours"))?;
                     // Each shard has the last heartbeat that was written to it. The latest of them
                     // is returned.
-                    let known = nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
-                    if node.rank() > known.rank() {
-                        *known = node;
+                    let latest = nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
+                    if node.rank() > latest.rank() {
+                        *latest = node;
                     }
                 }
             }

@@ -143,14 +143,14 @@ pub struct ForeignMessage {
 pub struct Intake {
     out: mpsc::Sender<ForeignMessage>,
     bytes: Arc<AtomicUsize>,
-    log: Seldom,
+    log: LimitedLog,
 }
 
 impl Intake {
     pub fn new() -> (Self, mpsc::Receiver<ForeignMessage>, Arc<AtomicUsize>) {
         let (out, queue) = mpsc::channel(WAITING);
         let bytes = Arc::new(AtomicUsize::new(0));
-        (Self { out, bytes: Arc::clone(&bytes), log: Seldom::default() }, queue, bytes)
+        (Self { out, bytes: Arc::clone(&bytes), log: LimitedLog::default() }, queue, bytes)
     }
 
     /// Queues a message; never blocks. A payload that ends with [`MARK`] was published by this
@@ -163,7 +163,8 @@ impl Intake {
         let message = captured.and_then(|captured| foreign.read(captured, payload));
         let Some(message) = message.filter(|message| message.check().is_ok()) else {
             counter!("presence_redis_foreign_ignored_total").increment(1);
-            self.log.say(|count| tracing::warn!(count, "foreign messages are none of ours and were ignored"));
+            self.log
+                .emit(|count| tracing::warn!(count, "foreign messages are none of ours and were ignored"));
             return;
         };
         let size = message.payload.len();
@@ -172,7 +173,8 @@ impl Intake {
         if !fits || self.out.try_send(ForeignMessage { message, window }).is_err() {
             self.bytes.fetch_sub(size, Ordering::Relaxed);
             counter!("presence_redis_foreign_dropped_total").increment(1);
-            self.log.say(|count| tracing::error!(count, "foreign messages come faster than they are stored"));
+            self.log
+                .emit(|count| tracing::error!(count, "foreign messages come faster than they are stored"));
         }
     }
 }
@@ -180,7 +182,7 @@ impl Intake {
 /// Stores the queued messages in order. While the server is unavailable, the oldest message is
 /// retried.
 pub async fn store(shared: Arc<Shared>, mut queue: mpsc::Receiver<ForeignMessage>, bytes: Arc<AtomicUsize>) {
-    let log = Seldom::default();
+    let log = LimitedLog::default();
     while let Some(ForeignMessage { message, window }) = queue.recv().await {
         let size = message.payload.len();
         let once = match window {
@@ -192,7 +194,7 @@ pub async fn store(shared: Arc<Shared>, mut queue: mpsc::Receiver<ForeignMessage
             match shared.publish(&message, &once, None).await {
                 Ok(Published::Closed(_)) => {
                     counter!("presence_redis_foreign_ignored_total").increment(1);
-                    log.say(|count| {
+                    log.emit(|count| {
                         tracing::warn!(count, "foreign messages to closed channels were ignored");
                     });
                 }
@@ -204,7 +206,7 @@ pub async fn store(shared: Arc<Shared>, mut queue: mpsc::Receiver<ForeignMessage
                 }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    log.say(|count| tracing::error!(count, error, "foreign messages could not be stored"));
+                    log.emit(|count| tracing::error!(count, error, "foreign messages could not be stored"));
                 }
             }
             break;
@@ -226,10 +228,10 @@ fn digest(message: &Publish) -> String {
 
 /// Logs an event at most every ten seconds, with the number of times that it happened since.
 #[derive(Default)]
-struct Seldom(Mutex<(u64, Option<Instant>)>);
+struct LimitedLog(Mutex<(u64, Option<Instant>)>);
 
-impl Seldom {
-    fn say(&self, log: impl FnOnce(u64)) {
+impl LimitedLog {
+    fn emit(&self, log: impl FnOnce(u64)) {
         let mut state = self.0.lock();
         state.0 += 1;
         if state.1.is_none_or(|at| at.elapsed() >= Duration::from_secs(10)) {

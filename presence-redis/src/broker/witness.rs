@@ -18,26 +18,26 @@ pub struct Witness(Mutex<[HashMap<Channel, EventId>; 2]>);
 impl Witness {
     pub fn of(&self, channel: &Channel) -> Option<EventId> {
         let generations = self.0.lock();
-        generations.iter().find_map(|known| known.get(channel)).copied()
+        generations.iter().find_map(|generation| generation.get(channel)).copied()
     }
 
     pub fn note(&self, channel: &Channel, id: EventId) {
         let mut generations = self.0.lock();
         let [young, old] = &mut *generations;
-        if let Some(known) = young.get_mut(channel) {
+        if let Some(newest) = young.get_mut(channel) {
             // Concurrent calls are answered in any order, and an answer may repeat an old event.
-            if known.incarnation != id.incarnation || known.number < id.number {
-                *known = id;
+            if newest.incarnation != id.incarnation || newest.number < id.number {
+                *newest = id;
             }
             return;
         }
-        let known = old
+        let newest = old
             .remove(channel)
-            .filter(|known| known.incarnation == id.incarnation && known.number > id.number);
+            .filter(|newest| newest.incarnation == id.incarnation && newest.number > id.number);
         if young.len() == CHANNELS {
             *old = std::mem::take(young);
         }
-        young.insert(channel.clone(), known.unwrap_or(id));
+        young.insert(channel.clone(), newest.unwrap_or(id));
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Follower {
 pub enum Stop {
     /// The call failed; it can be tried again.
     Failed(Error),
-    /// The feed cannot go on.
+    /// The feed has to end.
     Ended(Ended),
 }
 
@@ -124,8 +124,8 @@ impl Follower {
     }
 
     /// Reports changes until the feed has to end. Proves the shard's time at intervals, and reports
-    /// a proof when all messages up to its number were reported. If a message does not arrive in
-    /// time, it is lost.
+    /// a proof when all messages up to its number were reported. A message that does not arrive in
+    /// time counts as lost, and ends the feed.
     async fn follow(&mut self, epoch: &Arc<str>) -> Ended {
         let mut ask_at = Instant::now();
         let mut proof: Option<(Proof, Instant)> = None;

@@ -1,7 +1,7 @@
 //! A watch: a connection of its own, with one follower for each shard.
 //!
-//! The feed ends when it cannot go on without a gap: the connection broke, a message is missing, a
-//! shard lost data, or the reader is too slow. A new feed that can reach no shard reports nothing
+//! The feed ends when it cannot continue without a gap: the connection broke, a message is missing,
+//! a shard lost data, or the reader is too slow. A new feed that can reach no shard reports nothing
 //! and retries, so that it is ready a quarter of a second after the server is back. A shard that
 //! cannot be reached does not stop the others.
 

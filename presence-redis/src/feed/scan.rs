@@ -39,8 +39,8 @@ impl Follower {
             let includes = text(&includes).and_then(|text| text.parse().ok());
             self.catch_up(includes.ok_or_else(|| unexpected("the number of a message"))?).await?;
             let (sessions, placements) = (list(sessions, "sessions")?, list(placements, "placements")?);
-            let (facts, none_of_ours) = read(&sessions, &placements, &list(nodes, "nodes")?);
-            unreadable += none_of_ours;
+            let (facts, invalid) = read(&sessions, &placements, &list(nodes, "nodes")?);
+            unreadable += invalid;
             self.send_facts(facts).await;
             text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);
             if cursor == "0" {
@@ -65,7 +65,8 @@ impl Follower {
             let read: Vec<_> = read.collect();
             unreadable += read.iter().filter(|entry| entry.is_none()).count();
             let users: Vec<_> = read.into_iter().flatten().collect();
-            // The server returns a small hash whole, whatever the size of the slice.
+            // In batches, since a slice of a small hash is the whole hash, whatever the requested
+            // size.
             for users in users.chunks(BATCH_ENTRIES) {
                 let users = users.to_vec();
                 self.send(FeedEvent::Facts(Arc::new(Facts { users, ..Facts::default() }))).await;
@@ -98,8 +99,8 @@ impl Follower {
         }
     }
 
-    /// Reports nodes first, since held sessions are judged by them, then sessions in batches: the
-    /// server returns a small hash whole, whatever the size of the slice.
+    /// Reports nodes first, since held sessions are judged by them. Then reports sessions in
+    /// batches, since a slice of a small hash is the whole hash, whatever the requested size.
     async fn send_facts(&mut self, Facts { mut sessions, nodes, .. }: Facts) {
         if !nodes.is_empty() {
             self.send(FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;

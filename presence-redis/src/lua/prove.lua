@@ -55,8 +55,8 @@ local function union(list, more)
   return all
 end
 
--- Merges the stretches that the caller knows. If the caller's list is full, one of its stretches
--- may cover several of ours, which are then dropped.
+-- Merges the stretches that the caller knows into the stored ones. If the caller's list is full,
+-- one of its stretches may cover several stored ones, which are then dropped.
 local function learn(list, theirs)
   local kept = {}
   for _, stretch in ipairs(list) do

@@ -4,7 +4,7 @@
 -- ARGV[1]  the command that publishes: PUBLISH, or SPUBLISH on a cluster
 -- ARGV[2]  the number of shards that the caller expects
 -- ARGV[3]  the epoch for a shard that is created by this call
--- ARGV[4]  milliseconds that a shard's keys are kept after the last beat
+-- ARGV[4]  milliseconds that a shard's keys are kept after the last heartbeat
 -- ARGV[5]  the policy of the caller as text; may be empty
 -- The script's own arguments follow and are read in order. Many scripts take blocks. A block is
 -- n  name x n  value x n  ''

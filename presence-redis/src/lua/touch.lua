@@ -71,7 +71,7 @@ for k = 1, #KEYS, 6 do
       if not known or beat > known then call('HSET', nodes, node, beat) end
     end
     waits = remember(sessions, touched, at, concat(ARGV, '\n', last, last + 2 * m + 1))
-    -- The heartbeat of a process keeps all keys of the shard alive.
+    -- The heartbeat of a process extends the expiry of all keys of the shard.
     local keep = tonumber(call('HGET', sessions, '\tkeep'))
     for i = k, k + 3 do call('PEXPIRE', KEYS[i], keep) end
   end

@@ -48,8 +48,8 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Sets the bound to three call timeouts. A server that hangs and a peer that vanished cannot
-    /// be told apart by one call without an answer.
+    /// Sets the bound to three call timeouts. A single call without an answer is not enough to
+    /// decide that the peer has vanished.
     pub fn new(call_timeout: Duration) -> Self {
         Self { began: Instant::now(), answered: AtomicU64::new(0), patience: call_timeout.saturating_mul(3) }
     }

@@ -45,7 +45,7 @@ async fn check_resets(period: Duration, down: Duration) {
     drop(silent);
     if period >= Duration::from_secs(6) {
         // Time is proven often enough between the resets, so that silent users lapse while the
-        // resets go on.
+        // resets continue.
         eventually("the silent are gone", || is_gone(&one) && is_gone(&other)).await;
     } else {
         tokio::time::sleep(policy().lease_for * 2).await;

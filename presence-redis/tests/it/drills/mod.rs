@@ -73,7 +73,7 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 struct Process {
     presence: Presence,
     left: Arc<Mutex<BTreeMap<UserId, Vec<LeftReason>>>>,
-    witness: JoinHandle<()>,
+    recorder: JoinHandle<()>,
 }
 
 impl Process {
@@ -90,7 +90,7 @@ impl Process {
     fn of(presence: Presence) -> Self {
         let left: Arc<Mutex<BTreeMap<UserId, Vec<LeftReason>>>> = Arc::default();
         let (mut changes, noted) = (presence.subscribe(&Scope::All), Arc::clone(&left));
-        let witness = tokio::spawn(async move {
+        let recorder = tokio::spawn(async move {
             while let Some(update) = changes.next().await {
                 if let Update::Diff(diff) = update {
                     for (user, reason) in &diff.left {
@@ -99,7 +99,7 @@ impl Process {
                 }
             }
         });
-        Self { presence, left, witness }
+        Self { presence, left, recorder }
     }
 
     fn online(&self) -> usize {
@@ -122,7 +122,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.witness.abort();
+        self.recorder.abort();
     }
 }
 
