@@ -1,6 +1,7 @@
 //! Two processes and a foreign publisher on one server, which is killed while they publish. There
 //! are 200 subscribers; a third of them reconnect at random times to either process. Each
-//! subscriber receives each event once and in order.
+//! subscriber receives each event once and in order. If the server has lost its data, each
+//! subscriber gets a report of the loss.
 
 use super::{channel, message, on, options, text};
 use crate::rig;
