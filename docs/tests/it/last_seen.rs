@@ -8,7 +8,7 @@ use std::time::Duration;
 #[tokio::test]
 async fn last_sights_are_remembered_for_a_while_and_erased_on_request() {
     assert_eq!(policy().remember_for, Some(Duration::from_hours(30 * 24)));
-    // Less, since each second of a clock that is turned takes its steps.
+    // Shorter than in the program, since advancing the clock takes steps for each second.
     let hour = policy().remember_for(Duration::from_hours(1));
     let rig = Rig::with(hour, app).await;
     assert_eq!(rig.get("/seen/ada").await.status, 404);

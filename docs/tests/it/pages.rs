@@ -1,4 +1,4 @@
-//! Pages and programs belong together. `UPDATE_PAGES=1` writes the programs into their pages.
+//! Each page contains its program. `UPDATE_PAGES=1` writes the programs into their pages.
 
 use cookbook::PROGRAMS;
 use std::collections::BTreeSet;

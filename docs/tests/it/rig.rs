@@ -1,4 +1,4 @@
-//! A program on a free port, with a clock that is turned by hand.
+//! A program on a free port, with a clock that the test advances.
 
 use crate::client::{Events, Reply, events, send};
 use axum::Router;

@@ -36,7 +36,7 @@ async fn a_socket_speaks_the_formats_own_lines() {
     assert_eq!(line(&mut bob).await, "lobby: ada bob");
     assert_eq!(line(&mut ada).await, "+ bob");
     drop(bob);
-    // His leave has the grace, by the clock that the test turns.
+    // Bob's leave takes effect after the grace, by the clock that the test advances.
     while rig.presence.everyone().counts().online > 1 {
         rig.advance(1).await;
     }

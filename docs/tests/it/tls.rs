@@ -18,7 +18,7 @@ async fn pages_reach_presence_by_https_while_others_shake_hands_slowly() {
     let tls = acceptor(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap();
     let app = Mount::new(Presence::builder(MemoryStore::new()).start().unwrap()).routes();
     tokio::spawn(serve(tcp, tls, app, std::future::pending()));
-    // Says nothing: it must not keep the next one waiting.
+    // A connection that sends nothing, which must not delay the next one.
     let _silent = TcpStream::connect(address).await.unwrap();
 
     let mut roots = RootCertStore::empty();

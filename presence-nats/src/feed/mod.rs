@@ -180,8 +180,8 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     Ok(Ok(Watch { shared, to, reader, feeding, created, incarnation, epoch, line, is_reported }))
 }
 
-/// Reads all processes. They are reported before the sessions that they hold, since those are
-/// judged by their processes.
+/// Reads all processes. They are reported before the sessions that they hold, since the liveness of
+/// those depends on their processes.
 async fn nodes(shared: &Arc<Shared>, traits: Traits) -> Outcome<Vec<Node>> {
     let keys = &shared.streams.keys;
     let subjects = shared.streams.subjects(&keys.state, &keys.nodes()).await?;

@@ -1,5 +1,5 @@
-//! Outages of the server, of a leader, of a link or of a process: nobody leaves who has not left, and
-//! every change is stored in the end.
+//! Outages of the server, of a leader, of a link or of a process: nobody is reported as gone who is
+//! not, and all changes are stored afterwards.
 
 use super::world::{Process, World, enter, outside, until};
 use crate::rig::{self, unique};
