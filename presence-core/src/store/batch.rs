@@ -71,22 +71,13 @@ pub(crate) fn batches<T: Weigh>(entries: &[T]) -> impl Iterator<Item = &[T]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Placement;
-    use crate::{NodeId, SessionId, Timestamp, Topic, Topics, UserId};
+    use crate::{Timestamp, Topic, Topics};
 
     fn session(n: usize, topic_bytes: usize) -> Session {
         let names = (0..topic_bytes / 1_000).map(|n| Topic::new(format!("{n:01000}")).unwrap());
-        let placement = Placement {
-            placed_at: Timestamp::ZERO,
-            left: None,
-            node: NodeId::new("n").unwrap(),
-            held: false,
-            lease: std::time::Duration::from_mins(1),
-            topics: Topics::new(names).unwrap(),
-            meta: None,
-        };
-        let (user, id) = (UserId::new(format!("user-{n}")).unwrap(), SessionId::new("s").unwrap());
-        Session { user, id, placement, declared: None, seen_at: Timestamp::ZERO, active_at: Timestamp::ZERO }
+        let mut session = crate::testing::session(&format!("user-{n}"), "s", Timestamp::ZERO);
+        session.placement.topics = Topics::new(names).unwrap();
+        session
     }
 
     #[test]

@@ -3,33 +3,17 @@
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
 use presence_core::store::{
-    BATCH_ENTRIES, Departure, FeedEvent, ForgetIf, Kind, Misses, Placement, PresenceStore, Session, Touch,
+    BATCH_ENTRIES, Departure, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Session, Touch,
 };
-use presence_core::testing::ManualClock;
+use presence_core::testing::{self, ManualClock};
 use presence_core::time::Blind;
-use presence_core::{NodeId, SessionId, SessionKey, Timestamp, Topic, Topics, UserId};
+use presence_core::{SessionKey, Timestamp, Topic, Topics};
 use presence_memory::{MemoryStore, QUEUE_ENTRIES};
 use std::collections::HashSet;
 use std::time::Duration;
 
 fn session(n: usize) -> Session {
-    let at = Timestamp::from_secs(1);
-    Session {
-        user: UserId::new(format!("user-{n}")).unwrap(),
-        id: SessionId::new("tab").unwrap(),
-        placement: Placement {
-            placed_at: at,
-            left: None,
-            node: NodeId::new("n").unwrap(),
-            held: false,
-            lease: Duration::from_mins(1),
-            topics: Topics::NONE,
-            meta: None,
-        },
-        declared: None,
-        seen_at: at,
-        active_at: at,
-    }
+    testing::session(&format!("user-{n}"), "tab", Timestamp::from_secs(1))
 }
 
 fn touch(n: usize, secs: u64) -> Touch {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::options::Options;
-use presence_core::store::{Namespace, Placement};
-use presence_core::{NodeId, Topics};
+use presence_core::store::Namespace;
+use presence_core::testing;
 use proptest::prelude::*;
 
 fn keys() -> Keys {
@@ -9,24 +9,7 @@ fn keys() -> Keys {
 }
 
 fn session(user: &str) -> Session {
-    let at = Timestamp::from_millis(7);
-    let node = NodeId::new("n").unwrap();
-    Session {
-        user: UserId::new(user).unwrap(),
-        id: SessionId::new("tab").unwrap(),
-        placement: Placement {
-            placed_at: at,
-            left: None,
-            node,
-            held: false,
-            lease: Duration::from_mins(1),
-            topics: Topics::NONE,
-            meta: None,
-        },
-        declared: None,
-        seen_at: at,
-        active_at: at,
-    }
+    testing::session(user, "tab", Timestamp::from_millis(7))
 }
 
 fn raw(subject: &str, payload: impl Into<Bytes>) -> Raw {

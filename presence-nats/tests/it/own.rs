@@ -2,8 +2,8 @@
 
 use crate::rig::{self, NATS, OLD, unique};
 use futures_util::StreamExt;
-use presence_core::store::{Departure, FeedEvent, ForgetIf, Kind, Placement, Session, Touch};
-use presence_core::{NodeId, Policy, PresenceStore, SessionId, Timestamp, Topics, UserId};
+use presence_core::store::{Departure, FeedEvent, ForgetIf, Kind, Session, Touch};
+use presence_core::{NodeId, Policy, PresenceStore, Timestamp, UserId, testing};
 use presence_nats::Storage;
 use presence_nats::async_nats;
 use std::time::Duration;
@@ -16,17 +16,9 @@ fn user(name: &str) -> UserId {
 }
 
 pub fn session(name: &str, at: Timestamp, lease: Duration) -> Session {
-    let placement = Placement {
-        placed_at: at,
-        left: None,
-        node: NodeId::new("n").unwrap(),
-        held: false,
-        lease,
-        topics: Topics::NONE,
-        meta: None,
-    };
-    let id = SessionId::new("tab").unwrap();
-    Session { user: user(name), id, placement, declared: None, seen_at: at, active_at: at }
+    let mut session = testing::session(name, "tab", at);
+    session.placement.lease = lease;
+    session
 }
 
 fn touch(session: &Session, at: Timestamp) -> Touch {

@@ -69,7 +69,7 @@ macro_rules! harness {
                 }
 
                 async fn open(&self, namespace: &str, retention: Retention) -> Arc<dyn Broker> {
-                    let options = options(&format!("{}.{namespace}", self.0)).retention(retention);
+                    let options = options(&format!("{}-{namespace}", self.0)).retention(retention);
                     Arc::new(($open)(self.1.as_ref().map_or(0, Proxy::port), options))
                 }
 

@@ -22,7 +22,7 @@ macro_rules! harness {
                 }
 
                 async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
-                    Arc::new(($open)(&format!("{}.{namespace}", self.0)))
+                    Arc::new(($open)(&format!("{}-{namespace}", self.0)))
                 }
 
                 async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
@@ -32,7 +32,7 @@ macro_rules! harness {
                 }
 
                 async fn lose_all(&self, namespace: &str) -> Result<(), Cannot> {
-                    ($lose)(&format!("{}.{namespace}", self.0));
+                    ($lose)(&format!("{}-{namespace}", self.0));
                     Ok(())
                 }
 

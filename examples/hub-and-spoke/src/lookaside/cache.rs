@@ -63,10 +63,6 @@ impl Cache {
         self.kept.invalidate(user).await;
     }
 
-    pub fn has(&self, user: &UserId) -> bool {
-        self.kept.contains_key(user)
-    }
-
     /// Merges a status into the cached one of its user.
     ///
     /// Merges of one user are serialised, so that no newer state is lost. A status that is not

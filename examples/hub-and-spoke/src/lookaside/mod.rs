@@ -239,7 +239,9 @@ impl Inner {
 
     /// Updates a cached entry. The watch reports all users, of whom few are cached.
     async fn refresh(&self, session: &Session) {
-        if self.cache.has(&session.user) {
+        let Some(cached) = self.cache.get(&session.user).await else { return };
+        // A write of this node is in the cache before the watch reports it.
+        if cached.session() != session {
             let now = self.now(&session.user);
             self.cache.merge(&Arc::new(Shown::new(session.clone())), IfAbsent::Skip, now).await;
         }

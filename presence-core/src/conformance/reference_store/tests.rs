@@ -1,29 +1,14 @@
 use super::{Call, Fault, Reference, ReferenceStore};
-use crate::model::{NodeId, Placement, Session, SessionId, Topics, UserId};
+use crate::model::{NodeId, Session, UserId};
 use crate::store::{Facts, FeedEvent, ForgetIf, Kind, PresenceStore, Touch};
+use crate::testing;
 use crate::time::{ManualClock, Timestamp};
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
 use std::time::Duration;
 
 fn session(user: &str, at: u64) -> Session {
-    let at = Timestamp::from_millis(at);
-    Session {
-        user: UserId::new(user).unwrap(),
-        id: SessionId::new("s").unwrap(),
-        placement: Placement {
-            placed_at: at,
-            left: None,
-            node: NodeId::new("n").unwrap(),
-            held: false,
-            lease: Duration::from_mins(1),
-            topics: Topics::NONE,
-            meta: None,
-        },
-        declared: None,
-        seen_at: at,
-        active_at: at,
-    }
+    testing::session(user, "s", Timestamp::from_millis(at))
 }
 
 /// Applies the events available without waiting; returns the shards that proved their time.

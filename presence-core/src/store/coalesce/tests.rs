@@ -1,14 +1,16 @@
+mod gate;
+
 use super::{Coalesce, WAITING_ENTRIES};
 use crate::conformance::{Call, Calls, Fault, ReferenceStore};
-use crate::model::{Meta, NodeId, Placement, Session, SessionId, Topic, Topics, UserId};
-use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Facts, Kind, Misses, PresenceStore, Result, Touch};
+use crate::model::{Meta, Session, Topic, Topics, UserId};
+use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Kind, Misses, PresenceStore, Result, Touch};
+use crate::testing;
 use crate::time::{ManualClock, Timestamp};
-use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use gate::Gate;
 use std::slice;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Semaphore;
 
 fn user(n: usize) -> UserId {
@@ -16,23 +18,7 @@ fn user(n: usize) -> UserId {
 }
 
 fn session(n: usize) -> Session {
-    let at = Timestamp::from_secs(1);
-    Session {
-        user: user(n),
-        id: SessionId::new("tab").unwrap(),
-        placement: Placement {
-            placed_at: at,
-            left: None,
-            node: NodeId::new("n").unwrap(),
-            held: false,
-            lease: Duration::from_mins(1),
-            topics: Topics::NONE,
-            meta: None,
-        },
-        declared: None,
-        seen_at: at,
-        active_at: at,
-    }
+    testing::session(user(n).as_str(), "tab", Timestamp::from_secs(1))
 }
 
 fn touch(n: usize) -> Touch {
@@ -266,46 +252,5 @@ async fn concurrent_loads_share_a_call_and_each_caller_gets_its_own_users() {
     for (users, own) in asked.into_iter().zip(own) {
         let alone = store.load(&users.into_iter().map(user).collect::<Vec<_>>()).await.unwrap();
         assert_eq!(own, alone);
-    }
-}
-
-/// A store whose calls wait for a permit each, and panic for one user.
-struct Gate {
-    inner: ReferenceStore,
-    permits: Semaphore,
-    panics_at: Option<UserId>,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self {
-            inner: ReferenceStore::new(ManualClock::default()),
-            permits: Semaphore::new(0),
-            panics_at: None,
-        }
-    }
-}
-
-#[async_trait]
-impl PresenceStore for Gate {
-    crate::delegate_store!(@but_put_touch_and_load |gate| gate.inner);
-
-    async fn put(&self, sessions: &[Session]) -> Result<()> {
-        assert!(
-            sessions.iter().all(|session| Some(&session.user) != self.panics_at.as_ref()),
-            "a panic for this user, as requested"
-        );
-        self.permits.acquire().await.unwrap().forget();
-        self.inner.put(sessions).await
-    }
-
-    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
-        self.permits.acquire().await.unwrap().forget();
-        self.inner.touch(touches).await
-    }
-
-    async fn load(&self, users: &[UserId]) -> Result<Facts> {
-        self.permits.acquire().await.unwrap().forget();
-        self.inner.load(users).await
     }
 }

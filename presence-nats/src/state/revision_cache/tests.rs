@@ -1,21 +1,12 @@
 use super::*;
-use presence_core::{NodeId, Status, Topic, Topics};
+use presence_core::{Status, Topic, Topics, testing};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn session(placed_at: u64, topic: &str) -> Session {
-    let at = Timestamp::from_millis(placed_at);
-    let placement = Placement {
-        placed_at: at,
-        left: None,
-        node: NodeId::new("n").unwrap(),
-        held: false,
-        lease: MINUTE,
-        topics: Topics::new([Topic::new(topic).unwrap()]).unwrap(),
-        meta: None,
-    };
-    let (user, id) = (UserId::new("u").unwrap(), SessionId::new("s").unwrap());
-    Session { user, id, placement, declared: None, seen_at: at, active_at: at }
+    let mut session = testing::session("u", "s", Timestamp::from_millis(placed_at));
+    session.placement.topics = Topics::new([Topic::new(topic).unwrap()]).unwrap();
+    session
 }
 
 fn there(session: &Session) -> State<'_> {

@@ -5,7 +5,7 @@ use crate::rig::{self, CLUSTER};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use presence_core::store::{FeedEvent, PresenceStore, Session, Touch};
-use presence_core::{NodeId, Presence, Timestamp, Topics};
+use presence_core::{NodeId, Presence, Timestamp, testing};
 use presence_redis::RedisStore;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,23 +16,9 @@ use test_servers::redis::Redis;
 const MANY: usize = 100_000;
 
 fn session(n: usize, lease: Duration, at: Timestamp) -> Session {
-    let placement = presence_core::store::Placement {
-        placed_at: at,
-        left: None,
-        node: NodeId::new("n").unwrap(),
-        held: false,
-        lease,
-        topics: Topics::NONE,
-        meta: None,
-    };
-    Session {
-        user: user(&format!("user-{n}")),
-        id: tab("t"),
-        placement,
-        declared: None,
-        seen_at: at,
-        active_at: at,
-    }
+    let mut session = testing::session(&format!("user-{n}"), "t", at);
+    session.placement.lease = lease;
+    session
 }
 
 async fn put_many(store: &RedisStore, lease: Duration) {

@@ -1,12 +1,12 @@
 //! Partial failures: one node of a cluster, one sentinel, one shard or one reader fails, or a
 //! master becomes a replica. The rest keeps working.
 
-use super::{Process, eventually, hold_all, names, tab, user};
+use super::{Process, eventually, hold_all, names, user};
 use crate::rig::{self, REDIS};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use presence_core::store::{FeedEvent, Placement, PresenceStore, Session};
-use presence_core::{NodeId, Timestamp, Topics, UserId};
+use presence_core::store::{FeedEvent, PresenceStore, Session};
+use presence_core::{Timestamp, UserId, testing};
 use presence_redis::{RedisStore, Sentinels};
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -16,17 +16,7 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 
 fn session(n: usize, at: Timestamp) -> Session {
-    let placement = Placement {
-        placed_at: at,
-        left: None,
-        node: NodeId::new("n").unwrap(),
-        held: false,
-        lease: Duration::from_mins(1),
-        topics: Topics::NONE,
-        meta: None,
-    };
-    let (user, id) = (user(&format!("user-{n}")), tab("t"));
-    Session { user, id, placement, declared: None, seen_at: at, active_at: at }
+    testing::session(&format!("user-{n}"), "t", at)
 }
 
 /// One user for each shard, in the order of the shards.

@@ -4,23 +4,13 @@
 use super::{Process, eventually, tab, user};
 use crate::rig::{self, REDIS};
 use presence_core::store::{Kind, PresenceStore, Session};
-use presence_core::{Beat, NodeId, SessionId, Timestamp, Topics, UserId};
+use presence_core::{Beat, Timestamp, UserId, testing};
 use presence_redis::{Namespace, Options, RedisStore};
 use std::slice;
 use std::time::Duration;
 
 fn session(name: &str) -> Session {
-    let placement = presence_core::store::Placement {
-        placed_at: Timestamp::from_secs(1_700_000_000),
-        left: None,
-        node: NodeId::new("n").unwrap(),
-        held: false,
-        lease: Duration::from_mins(1),
-        topics: Topics::NONE,
-        meta: None,
-    };
-    let (user, id) = (UserId::new(name).unwrap(), SessionId::new("t").unwrap());
-    Session { user, id, placement, declared: None, seen_at: Timestamp::ZERO, active_at: Timestamp::ZERO }
+    testing::session(name, "t", Timestamp::from_secs(1_700_000_000))
 }
 
 fn with_shards(name: &str, shards: u16) -> RedisStore {
