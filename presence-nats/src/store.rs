@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 /// Presence on NATS JetStream. The [crate] documentation describes how it works.
 ///
-/// Clones share the connection and the caches. `put` and `touch` of concurrent callers share
+/// Clones share the connection and the caches. `put`, `touch` and `load` of concurrent callers share
 /// batches ([`Coalesce`]).
 ///
 /// # Cancellation
@@ -141,7 +141,7 @@ impl NatsStore {
             has_warned: AtomicBool::new(false),
             scans_at: Mutex::default(),
         };
-        Self { store: Coalesce::new(Handle(Arc::new(shared))) }
+        Self { store: Coalesce::new(Handle(Arc::new(shared))).share_loads() }
     }
 
     /// Checks whether the stream of the bucket answers, for a readiness probe. Creates the streams

@@ -33,7 +33,7 @@ use crate::status::is_current;
 use cache::{Cache, IfAbsent};
 use counters::Counters;
 use flights::Flights;
-use presence_core::store::{self, Coalesce, PresenceStore, Session};
+use presence_core::store::{self, PresenceStore, Session};
 use presence_core::{Clock, Timestamp, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -103,8 +103,7 @@ impl Lookaside {
             flights: Flights::default(),
             sight: Sight::new(store.shards()),
             was_stale: AtomicBool::new(true),
-            // Concurrent writes each read before they write, and share these reads.
-            store: Arc::new(Coalesce::new(store)),
+            store,
             clock,
             counters,
         });

@@ -30,7 +30,7 @@ impl<const SHARDS: u16, const DISORDER: u64, const SHARED: bool> Harness for Sou
             store
         };
         let store = self.namespaces.lock().entry(namespace.to_owned()).or_insert_with(new).clone();
-        if SHARED { Arc::new(Coalesce::new(store)) } else { Arc::new(store) }
+        if SHARED { Arc::new(Coalesce::new(store).share_loads()) } else { Arc::new(store) }
     }
 
     async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {

@@ -227,7 +227,7 @@ fn a_call_from_a_runtime_that_has_shut_down_is_an_error() {
 
 #[tokio::test]
 async fn concurrent_loads_share_a_call_and_each_caller_gets_its_own_users() {
-    let shared = Coalesce::new(Gate::default());
+    let shared = Coalesce::new(Gate::default()).share_loads();
     let store = shared.inner().inner.clone();
     store.put(&(0..8).map(session).collect::<Vec<_>>()).await.unwrap();
     let load = |users: Vec<usize>| {
