@@ -9,8 +9,8 @@ use presence_core::{Presence, Topic};
 use presence_memory::MemoryStore;
 use std::hint::black_box;
 
-/// A handle with all users entered. Its clock costs as much as the system's, and its sleeps never
-/// end.
+/// A handle with all users entered. Its clock costs as much as the system's, and its
+/// sleeps never end.
 pub async fn full(people: usize, clock: &Shifted) -> Outcome<Presence> {
     let store = MemoryStore::with_clock(clock.clone());
     let presence = Presence::builder(store).clock(clock.clone()).start()?;

@@ -1,5 +1,5 @@
-//! Work that time causes: the regular sweep over all sessions, and half a million that lapse at
-//! once.
+//! Work that time causes: the regular sweep over all sessions, and half a million that
+//! lapse at once.
 
 use crate::people::{self, Order};
 use crate::report::{self, Target};

@@ -149,8 +149,8 @@ pub async fn not_found() -> Error {
     Error::new(StatusCode::NOT_FOUND, "not found")
 }
 
-/// A handler for methods that a path does not support: 405 as JSON. Pass it to
-/// `Router::method_not_allowed_fallback`.
+/// A handler for methods that a path does not support: 405 as JSON. Pass
+/// it to `Router::method_not_allowed_fallback`.
 ///
 /// ```
 /// use axum::Router;

@@ -25,8 +25,8 @@ pub struct PresenceLayer {
 }
 
 impl PresenceLayer {
-    /// A layer that opens spans and adds no CORS headers: pages of other origins cannot read
-    /// responses.
+    /// A layer that opens spans and adds no CORS headers: pages of other origins
+    /// cannot read responses.
     ///
     /// ```
     /// use presence_axum::PresenceLayer;

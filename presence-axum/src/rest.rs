@@ -149,8 +149,8 @@ fn weight(user: &UserId, person: Option<&presence_core::Person>) -> usize {
     USER + written(user.as_str()) + message + member.sessions.iter().map(session).sum::<usize>()
 }
 
-/// The size of a text as a JSON string. The only characters to escape that it can hold take two
-/// bytes.
+/// The size of a text as a JSON string. The only characters to escape that it can hold
+/// take two bytes.
 fn written(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count();
     text.len() + escaped + 2

@@ -4,8 +4,8 @@ use crate::error::method_not_allowed;
 use crate::{Mount, PresenceLayer, assets, health, hit, kick, rest, sse, ws};
 use axum::routing::{MethodRouter, get, post};
 
-/// A route of a [`Mount`], to leave out ([`Mount::without`]) or to give another path
-/// ([`Mount::route`]).
+/// A route of a [`Mount`], to leave out ([`Mount::without`]) or to give
+/// another path ([`Mount::route`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Route {

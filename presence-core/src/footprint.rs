@@ -19,8 +19,8 @@ pub const fn name(len: usize) -> usize {
 /// arrays and objects.
 #[must_use]
 pub fn json(value: &Value) -> usize {
-    /// A node of the tree in which an object is stored. It always has room for eleven names and
-    /// values.
+    /// A node of the tree in which an object is stored. It always has room for eleven
+    /// names and values.
     const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>()) + 2 * PIECE;
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,

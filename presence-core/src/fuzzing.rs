@@ -1,5 +1,5 @@
-//! Fuzz targets for the parsers of foreign input, used by `fuzz/` and, on stable Rust, by the tests
-//! below.
+//! Fuzz targets for the parsers of foreign input, used by `fuzz/` and, on stable Rust, by
+//! the tests below.
 //!
 //! Each function takes any bytes, and returns whether they are valid. It panics only if a property
 //! is violated.

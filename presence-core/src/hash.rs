@@ -1,7 +1,7 @@
 //! A hash that is the same in every process and version, unlike the hashes of maps.
 
-/// FNV-1a of a text, started with `seed`. Stored data is located by it, so the result must never
-/// change.
+/// FNV-1a of a text, started with `seed`. Stored data is located by it, so the result
+/// must never change.
 pub fn stable(seed: u64, text: &str) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, step)

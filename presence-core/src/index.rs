@@ -111,8 +111,8 @@ impl Index {
         self.place(hash, slot);
     }
 
-    /// Rebuilds the index for `len` slots, with words that have room for slot numbers below
-    /// `greatest`.
+    /// Rebuilds the index for `len` slots, with words that have room for slot
+    /// numbers below `greatest`.
     fn rebuild(&mut self, len: usize, greatest: u32, hash_of: impl Fn(u32) -> u32) {
         let mut other = Self::with_capacity(len);
         other.below |= self.below | bits_of(greatest);

@@ -19,8 +19,8 @@ struct Watch {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     stage: Stage,
-    /// Records of users that were read with the last slice. They are delivered before anything
-    /// else.
+    /// Records of users that were read with the last slice. They are delivered
+    /// before anything else.
     records: Vec<UserRecord>,
     /// Number of entries taken from the queue.
     taken: u64,
@@ -128,8 +128,8 @@ impl Watch {
         }))
     }
 
-    /// The next queued change; or `Alive { at }` once everything queued before `at` has been
-    /// delivered.
+    /// The next queued change; or `Alive { at }` once everything queued before `at`
+    /// has been delivered.
     ///
     /// A busy reader never waits for the timer, so the time is checked at each call.
     fn follow(&mut self) -> Result<Option<FeedEvent>, Overflown> {

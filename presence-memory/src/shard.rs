@@ -1,5 +1,5 @@
-//! A shard: one part of the store, with sessions in numbered slots, and an index that finds them by
-//! user.
+//! A shard: one part of the store, with sessions in numbered slots, and an index that finds
+//! them by user.
 
 use crate::queue::Queue;
 use crate::records::Records;

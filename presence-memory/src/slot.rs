@@ -4,8 +4,8 @@ use presence_core::footprint::{self, PIECE};
 use presence_core::store::{Declared, Membership, Placement, Session};
 use presence_core::{Meta, SessionId, Timestamp, UserId};
 
-/// One session. With a million of them, each cache line that a touch reads is a large part of its
-/// cost.
+/// One session. With a million of them, each cache line that a touch reads is a large part
+/// of its cost.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Slot {

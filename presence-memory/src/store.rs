@@ -18,8 +18,8 @@ use std::sync::atomic::Ordering;
 ///
 /// Clones share the state. Each clone is a separate handle, like another process: its watch
 /// delivers the writes of the other handles. **A handle does not receive its own writes** as long
-/// as it has a single watch. So in the common case of one `Presence` on one store, no events are
-/// queued.
+/// as it has a single watch. So in the common case of one `Presence` on one store, no
+/// events are queued.
 ///
 /// A watch ends when its reader falls more than [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind.
 /// Memory grows only with the sessions, within [`max_bytes`](Self::max_bytes), and with the records

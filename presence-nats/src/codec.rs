@@ -1,5 +1,5 @@
-//! The formats of the stored records and of the renewals: JSON that a person can read with `nats kv
-//! get`.
+//! The formats of the stored records and of the renewals: JSON that a person can read with
+//! `nats kv get`.
 
 use crate::keys::{Key, Keys};
 use bytes::Bytes;
@@ -187,8 +187,8 @@ pub(crate) fn encode_user(record: &UserRecord) -> Bytes {
 /// renewed record.
 pub(crate) type Beat = (UserId, SessionId, Timestamp, Timestamp, u64);
 
-/// Header of a batch of renewals: the creation time of the bucket that the revisions belong to, in
-/// milliseconds.
+/// Header of a batch of renewals: the creation time of the bucket that the revisions belong
+/// to, in milliseconds.
 pub(crate) const INCARNATION: &str = "Presence-Life";
 
 /// Decodes a batch of renewals; `None` if the payload is not one.

@@ -13,8 +13,8 @@ pub(crate) type Outcome<T> = Result<T, Failure>;
 pub(crate) enum Failure {
     /// The stream does not exist.
     NoStream(Error),
-    /// No server answers for the stream: it was deleted, it has no leader, or the domain is not
-    /// reachable.
+    /// No server answers for the stream: it was deleted, it has no leader, or the domain
+    /// is not reachable.
     Unserved(Error),
     /// JetStream answered with an error.
     Refused(Refusal),

@@ -132,8 +132,8 @@ pub(crate) fn encode(text: &str, to: &mut String) {
     }
 }
 
-/// Decodes a token; `None` if [`encode`] never returns this token, so that each name has exactly
-/// one.
+/// Decodes a token; `None` if [`encode`] never returns this token, so that each name
+/// has exactly one.
 pub(crate) fn decode(token: &str) -> Option<String> {
     let digit = |byte: &u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),

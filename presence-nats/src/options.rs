@@ -40,8 +40,8 @@ pub struct Options {
     /// leaf nodes. Default: none, which is the JetStream of the connected server. Letters, digits,
     /// `-` and `_`.
     pub domain: Option<String>,
-    /// Where the server keeps the bucket. Default: [`Storage::File`]. Renewals are always kept in
-    /// memory.
+    /// Where the server keeps the bucket. Default: [`Storage::File`]. Renewals are always
+    /// kept in memory.
     pub storage: Storage,
     /// The number of servers of a cluster that keep each stream, 1 to 5. Default: 1. Use 3 to
     /// tolerate the loss of one server.
@@ -64,8 +64,8 @@ pub struct Options {
     /// The timeout of one request to the server. Default: 1 s. A call makes at most a few requests;
     /// the core gives it 1.5 s in all.
     pub call_timeout: Duration,
-    /// The policy of this process, to be compared with those of the others. Default: `None`, not
-    /// compared.
+    /// The policy of this process, to be compared with those of the others. Default:
+    /// `None`, not compared.
     ///
     /// Processes with different policies derive different liveness from the same records. A policy
     /// that differs from that of the first process in the namespace is logged as a warning. It is

@@ -222,8 +222,8 @@ pub fn forgets(seen: &[ForgetIf], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// The parts of a load: users without values. A part has few users, since each may have many
-/// sessions.
+/// The parts of a load: users without values. A part has few users, since each may
+/// have many sessions.
 pub fn loads<'u>(users: impl Iterator<Item = &'u UserId>, shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for user in users {

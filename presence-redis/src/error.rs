@@ -3,8 +3,8 @@
 use presence_core::store::{Error, Kind};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// The error of a call that got no answer in time. The outcome is unknown; repeating the call is
-/// safe.
+/// The error of a call that got no answer in time. The outcome is unknown; repeating the
+/// call is safe.
 pub fn timeout() -> Error {
     Error::new(Kind::Timeout, "Redis did not answer in time")
 }

@@ -10,8 +10,8 @@ pub const KEYS_PER_SHARD: usize = 6;
 /// shard have the same slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
-    /// HASH: `user TAB session` → times. Fields such as `TAB epoch` hold the properties of the
-    /// shard.
+    /// HASH: `user TAB session` → times. Fields such as `TAB epoch` hold the properties
+    /// of the shard.
     pub sessions: String,
     /// HASH: `user TAB session` → the rest of the record. A key of its own, since heartbeats read
     /// and write only times.

@@ -1,8 +1,8 @@
 //! Presence on Redis and Valkey: one server, Sentinel, or a cluster.
 //!
 //! [`RedisStore`] keeps sessions in a few hashes per shard, and announces each change to all other
-//! processes. Each verb is one Lua script, which is atomic within a shard. Concurrent callers share
-//! batches.
+//! processes. Each verb is one Lua script, which is atomic within a shard. Concurrent
+//! callers share batches.
 //!
 //! # In Redis
 //! Users are spread over shards. The keys of shard 3 of the namespace `chat`:

@@ -49,8 +49,8 @@ pub struct Options {
     /// It should be long enough that all processes can restart and find the sessions still stored.
     /// After it, the keys expire.
     pub keep_for: Duration,
-    /// The policy of this process, to be compared with that of the others. Default `None`: not
-    /// compared.
+    /// The policy of this process, to be compared with that of the others. Default
+    /// `None`: not compared.
     ///
     /// Processes with different windows judge the same facts differently. A policy that differs
     /// from the first one of the namespace is logged as a warning and not refused, since a rollout

@@ -148,8 +148,8 @@ impl RedisStore {
         Self::open(Source::Single(client), options)
     }
 
-    /// Makes a store on the master that sentinels name. The sentinels are asked before each new
-    /// connection.
+    /// Makes a store on the master that sentinels name. The sentinels are asked before
+    /// each new connection.
     ///
     /// ```no_run
     /// use presence_redis::{Namespace, Options, RedisStore, Sentinels};

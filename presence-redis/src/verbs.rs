@@ -41,8 +41,8 @@ pub struct Inner {
 }
 
 impl Inner {
-    /// Calls a script for these parts. Returns the answers, each with the number of shards that it
-    /// covers.
+    /// Calls a script for these parts. Returns the answers, each with the number of shards
+    /// that it covers.
     ///
     /// Every part is sent, whatever the result of the others: a shard that refuses a call does not
     /// affect the rest.

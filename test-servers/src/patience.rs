@@ -3,8 +3,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The time limit of everything that a server must do, even on a machine that compiles at the same
-/// time.
+/// The time limit of everything that a server must do, even on a machine that compiles at
+/// the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);

@@ -108,8 +108,8 @@ pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Raises the limit of open files of this process and its children to the hard limit, and returns
-/// it.
+/// Raises the limit of open files of this process and its children to the hard limit,
+/// and returns it.
 pub fn open_many_files() -> u64 {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -65,8 +65,8 @@ async fn ask(kind: Kind, (client, number): (u8, u32), to: SocketAddr, told: Told
     }
 }
 
-/// Holds a connection open, sends one request and hardly reads; opens another one when it is
-/// closed.
+/// Holds a connection open, sends one request and hardly reads; opens another one when
+/// it is closed.
 async fn hold(kind: Kind, (client, n): (u8, usize), to: SocketAddr, told: Told) {
     loop {
         // A remote machine would open a few hundred connections a second.

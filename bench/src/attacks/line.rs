@@ -18,8 +18,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// Connects from this address of the loopback network, so that the server can tell clients
-    /// apart.
+    /// Connects from this address of the loopback network, so that the server can
+    /// tell clients apart.
     pub async fn open(from: Ipv4Addr, to: SocketAddr) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((from, 0).into())?;

@@ -91,8 +91,8 @@ impl Raw {
         Ok(())
     }
 
-    /// Microseconds of wall time for each request, one at a time, answered by a client on another
-    /// connection.
+    /// Microseconds of wall time for each request, one at a time, answered by a client
+    /// on another connection.
     pub async fn asked(&self, count: usize) -> Outcome<Vec<f64>> {
         let mut taken = Vec::with_capacity(count);
         for _ in 0..count {

@@ -47,8 +47,8 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// Entries per second, and microseconds for each: of the server for a beat, of a watcher for an
-/// event.
+/// Entries per second, and microseconds for each: of the server for a beat, of a watcher
+/// for an event.
 fn measure_delivery(rig: &Rig<'_>, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
     let beats = if rig.options.quick { 100_000 } else { 400_000 };
     let (from, spent) = (watchers.touched(), watchers.cpu());

@@ -1,5 +1,5 @@
-//! The attacked server: the routes with the recommended limits, many users, and as many threads as
-//! processors.
+//! The attacked server: the routes with the recommended limits, many users, and as many
+//! threads as processors.
 
 use crate::Outcome;
 use crate::attacks::long_topics;

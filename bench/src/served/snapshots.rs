@@ -30,8 +30,8 @@ impl FromRef<Service> for Limiter {
     }
 }
 
-/// The snapshot stream of this many users: that of the mount, with a comment that says when it was
-/// made.
+/// The snapshot stream of this many users: that of the mount, with a comment that says when
+/// it was made.
 pub async fn ticker(presence: &Presence, users: usize) -> Outcome<Router> {
     let topics = people::topics();
     for person in 0..users {

@@ -1,5 +1,5 @@
-//! A room of sockets, compared with one task per socket that writes prepared frames, and with
-//! socketioxide.
+//! A room of sockets, compared with one task per socket that writes prepared frames,
+//! and with socketioxide.
 
 mod peer;
 mod readers;

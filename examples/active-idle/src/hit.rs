@@ -15,8 +15,8 @@ pub(crate) async fn hit(
     Ok(health::alive().await)
 }
 
-/// Reads a hit. Fields are checked in the order of the original service, so that errors are the
-/// same.
+/// Reads a hit. Fields are checked in the order of the original service, so that errors
+/// are the same.
 fn read(body: &LenientJson) -> Result<(UserId, SessionId, Timestamp), Error> {
     let [uid, last_activity] =
         body.fields(["uid", "last_activity"]).map_err(|_| Error::bad_request("no uid"))?;

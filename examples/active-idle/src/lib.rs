@@ -18,8 +18,8 @@ use presence_axum::{Cors, Limits, PresenceLayer, assets, health, method_not_allo
 use presence_core::{Policy, Presence};
 use std::time::Duration;
 
-/// The windows of this service: online for 60 s after a hit, active for 5 min after the last
-/// activity.
+/// The windows of this service: online for 60 s after a hit, active for 5 min after
+/// the last activity.
 ///
 /// Visitors never send a leave, so there is no grace.
 pub fn policy() -> Policy {

@@ -28,8 +28,8 @@ pub struct Settings {
     /// How tokens are verified.
     #[command(flatten)]
     pub tokens: Tokens,
-    /// The interval of clients' pings, in seconds. A client that sends nothing for twice as long is
-    /// disconnected.
+    /// The interval of clients' pings, in seconds. A client that sends nothing for twice as
+    /// long is disconnected.
     #[arg(long, env = "WS_HEARTBEAT_INTERVAL", value_name = "SECONDS", default_value_t = 30)]
     #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1..=3_600))]
     ws_heartbeat_interval: u64,

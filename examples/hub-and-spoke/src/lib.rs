@@ -1,7 +1,7 @@
 //! User status over HTTP, in a center and its leaves.
 //!
-//! The library is the service without its process: [`Service`] is the logic of a node, [`app`] its
-//! endpoints.
+//! The library is the service without its process: [`Service`] is the logic of a node,
+//! [`app`] its endpoints.
 
 mod api;
 mod error;
@@ -53,8 +53,8 @@ impl Service {
         Self(Arc::new(Inner { statuses, auth, setting: "memory" }))
     }
 
-    /// Sets the name of the setting with the store's address, which errors and logs mention for
-    /// operators.
+    /// Sets the name of the setting with the store's address, which errors and logs
+    /// mention for operators.
     pub fn setting(self, setting: &'static str) -> Self {
         Self(Arc::new(Inner { statuses: self.0.statuses.clone(), auth: self.0.auth.clone(), setting }))
     }

@@ -6,8 +6,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// Parses `LOG_LEVEL`: a level, or `module=level` pairs separated by commas.
 ///
 /// Invalid text counts as `info`, and is returned with the filter so that it can be logged. The
-/// library's own parser would take a misspelt level for a module name and silence all other
-/// modules.
+/// library's own parser would take a misspelt level for a module name and silence
+/// all other modules.
 pub fn filter(level: &str) -> (EnvFilter, Option<&str>) {
     // The parser accepts an empty text as a level.
     let is_level = |text: &str| !text.trim().is_empty() && text.trim().parse::<LevelFilter>().is_ok();

@@ -12,8 +12,8 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 
-/// Returns much of its memory to the system after a flood, in contrast to that of glibc
-/// (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that
+/// of glibc (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -1,5 +1,5 @@
-//! The access rules: everybody may read all statuses and write their own; administrators may write
-//! all.
+//! The access rules: everybody may read all statuses and write their own; administrators
+//! may write all.
 
 use presence_axum::auth::{Action, Authorize, Identity, Resource};
 

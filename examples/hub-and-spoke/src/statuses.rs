@@ -39,8 +39,8 @@ impl Statuses {
         &self.node
     }
 
-    /// Sets statuses. Returns what is stored, in the same order; of two for one user, the later
-    /// one.
+    /// Sets statuses. Returns what is stored, in the same order; of two for one user,
+    /// the later one.
     ///
     /// # Errors
     /// [`store::Error`]: the store has not confirmed them, any of them may be stored.

@@ -18,8 +18,8 @@ pub struct Intake {
 
 /// The number of deliveries after which an unreadable message is logged and acknowledged.
 pub const MAX_TRIES: u32 = 5;
-/// The number of unreadable messages whose deliveries are counted; beyond it the oldest count is
-/// dropped.
+/// The number of unreadable messages whose deliveries are counted; beyond it the oldest
+/// count is dropped.
 const REMEMBERED: usize = 10_000;
 /// The maximum length of a message id, in bytes, so that it fits into an idempotency key.
 const MAX_ID: usize = 200;

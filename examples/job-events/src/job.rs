@@ -48,8 +48,8 @@ impl JobId {
         &self.0
     }
 
-    /// The channel of the job's updates. Other services publish on the Redis channel of the same
-    /// name.
+    /// The channel of the job's updates. Other services publish on the Redis channel of
+    /// the same name.
     ///
     /// # Errors
     /// Never for a valid id, since the name is short enough for a channel.

@@ -10,8 +10,8 @@ use std::io::{IsTerminal, stdout};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// Returns much of its memory to the system after a flood, in contrast to that of glibc
-/// (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that
+/// of glibc (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -25,8 +25,8 @@ impl Drop for Pulling {
     }
 }
 
-/// Pulls messages in the background if a project is configured. After an outage of Pub/Sub it
-/// continues.
+/// Pulls messages in the background if a project is configured. After an outage of
+/// Pub/Sub it continues.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -101,8 +101,8 @@ impl Puller {
         format!("projects/{project}/subscriptions/{name}")
     }
 
-    /// The address of the emulator and the credentials for it. The client itself does not read
-    /// `PUBSUB_EMULATOR_HOST`.
+    /// The address of the emulator and the credentials for it. The client itself does
+    /// not read `PUBSUB_EMULATOR_HOST`.
     fn emulator(&self) -> Option<(String, Credentials)> {
         let host = self.settings.pubsub_emulator_host.trim();
         (!host.is_empty()).then(|| (format!("http://{host}"), anonymous::Builder::new().build()))

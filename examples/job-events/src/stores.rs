@@ -34,8 +34,8 @@ pub struct Stores {
     pub broker: Arc<dyn Broker>,
     /// The name of the backend in `GET /health`.
     pub backend: &'static str,
-    /// Renews the owner records of jobs whose updates come from other services; ends with this
-    /// value.
+    /// Renews the owner records of jobs whose updates come from other services; ends
+    /// with this value.
     pub keeper: Option<AbortOnDropHandle<()>>,
 }
 
@@ -127,8 +127,8 @@ fn foreign(changed: mpsc::Sender<JobId>) -> store::Result<Foreign> {
     }))
 }
 
-/// All instances that receive a message must derive the same update from it, so nothing is added
-/// here.
+/// All instances that receive a message must derive the same update from it, so nothing
+/// is added here.
 fn read_foreign(id: &str, payload: &[u8]) -> Option<(JobId, Publish)> {
     let job = JobId::new(id).ok()?;
     if payload.len() > Update::MAX_BYTES {

@@ -1,5 +1,5 @@
-//! Simulated users, on request: they arrive within seconds, move between topics, and leave after a
-//! minute.
+//! Simulated users, on request: they arrive within seconds, move between topics, and leave
+//! after a minute.
 
 use axum::extract::State;
 use axum::http::StatusCode;

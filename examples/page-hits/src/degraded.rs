@@ -13,8 +13,8 @@ use std::time::Duration;
 /// Why a hit is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Degraded {
-    /// The store cannot be reached. The hit counts in this process and is written to the store
-    /// later.
+    /// The store cannot be reached. The hit counts in this process and is written to
+    /// the store later.
     Unavailable,
     /// The store did not answer in time. The hit counts in this process and is written again.
     Timeout,
@@ -81,8 +81,8 @@ impl From<presence_core::Error> for Degraded {
     }
 }
 
-/// Names are checked when a hit is read, so this would be a bug; even then the response is not a
-/// 5xx.
+/// Names are checked when a hit is read, so this would be a bug; even then the response is
+/// not a 5xx.
 impl From<InvalidValue> for Degraded {
     fn from(_: InvalidValue) -> Self {
         Self::Internal

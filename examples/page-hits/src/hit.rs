@@ -33,8 +33,8 @@ fn read(body: &LenientJson) -> Result<Visit, Error> {
     }
 }
 
-/// Reads the visitor's name exactly as it is, without trimming. Names with control characters are
-/// refused.
+/// Reads the visitor's name exactly as it is, without trimming. Names with control
+/// characters are refused.
 fn visitor(sid: &Json<'_>) -> Result<UserId, Error> {
     let visitor = match sid {
         Json::Text(sid) if !sid.trim().is_empty() => UserId::new(sid).ok(),

@@ -1,5 +1,5 @@
-//! Page presence: receives hits, and streams the total and the top pages. Runs on Redis or in
-//! memory.
+//! Page presence: receives hits, and streams the total and the top pages. Runs on Redis
+//! or in memory.
 //!
 //! The library is the service without its process: `main` serves [`app`], and tests call it.
 
@@ -26,8 +26,8 @@ use presence_core::{Policy, Presence};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an unload waits before it takes effect, so that a reload does not show the visitor
-/// leave.
+/// How long an unload waits before it takes effect, so that a reload does not show
+/// the visitor leave.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The windows of this service: online for `ttl` after a hit.
@@ -63,8 +63,8 @@ impl FromRef<Service> for Ticker {
     }
 }
 
-/// The service: its endpoints, and CORS for `cors`. `probe` checks whether the store of `presence`
-/// answers.
+/// The service: its endpoints, and CORS for `cors`. `probe` checks whether the store
+/// of `presence` answers.
 pub fn app(presence: Presence, probe: Probe, cors: Cors) -> Router {
     // On Cloud Run all clients share a few addresses, so limits per client would lock viewers out.
     let limits = Limits::shared();

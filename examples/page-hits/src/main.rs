@@ -14,8 +14,8 @@ use tracing_subscriber::EnvFilter;
 /// How long the process waits at start for the content of the store before it listens.
 const FILLED_IN: Duration = Duration::from_secs(5);
 
-/// Returns much of its memory to the system after a flood, in contrast to that of glibc
-/// (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that
+/// of glibc (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// The namespace of the keys in Redis: `presence:{page-hits:…`.
 const NAMESPACE: &str = "page-hits";
-/// The maximum number of visitors in this process, about 250 MB; hits of further visitors get
-/// `[HIT_ERR_FULL]`.
+/// The maximum number of visitors in this process, about 250 MB; hits of further
+/// visitors get `[HIT_ERR_FULL]`.
 ///
 /// Clients can invent visitors, so their number must not exhaust the memory.
 const MAX_VISITORS: usize = 1_000_000;

@@ -39,8 +39,8 @@ const USERS: [User; 3] = [
 ];
 
 impl Host {
-    /// Whether a user may enter a room: `team/engines` is for that team, all other rooms are for
-    /// everybody.
+    /// Whether a user may enter a room: `team/engines` is for that team, all other rooms
+    /// are for everybody.
     pub fn admits(&self, user: &str, room: &str) -> bool {
         let team = room.strip_prefix("team/");
         team.is_none_or(|team| USERS.iter().any(|known| known.id.to_string() == user && known.team == team))

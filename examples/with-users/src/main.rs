@@ -28,8 +28,8 @@ struct Settings {
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// Returns much of its memory to the system after a flood, in contrast to that of glibc
-/// (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that
+/// of glibc (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

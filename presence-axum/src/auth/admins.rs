@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 /// Which claims make a caller an administrator: a flag that is `true`, or a role in a list.
 ///
-/// A claim is given by its path of names rather than as one string, because a name may contain a
-/// dot.
+/// A claim is given by its path of names rather than as one string, because a name may
+/// contain a dot.
 ///
 /// ```
 /// use presence_axum::auth::Admins;

@@ -14,8 +14,8 @@ pub enum Action {
     SpeakFor,
     /// Enter a topic. Resource: each topic that a beat or a socket names.
     Enter,
-    /// Query the state of a user, or the users of a topic. Resource: the user, the topic, or
-    /// everyone.
+    /// Query the state of a user, or the users of a topic. Resource: the user, the
+    /// topic, or everyone.
     Read,
     /// Follow changes for as long as a stream or subscription lasts. Resource: the topic, the user,
     /// or everyone.
@@ -89,8 +89,8 @@ where
     }
 }
 
-/// The rule without a hook: users act for themselves and see everybody; administrators may do
-/// everything.
+/// The rule without a hook: users act for themselves and see everybody; administrators
+/// may do everything.
 pub(super) fn by_default(identity: &Identity, action: Action) -> bool {
     match action {
         Action::SpeakFor | Action::Kick => identity.is_admin(),

@@ -21,8 +21,8 @@ use std::time::Duration;
 pub struct Rules {
     /// How far the clock of the issuer may be off. Default zero.
     ///
-    /// A token is accepted for this long after its `exp`: a few seconds, where clocks are not
-    /// synchronised.
+    /// A token is accepted for this long after its `exp`: a few seconds, where clocks
+    /// are not synchronised.
     pub leeway: Duration,
     /// The required issuer (`iss`). Default: any.
     pub issuer: Option<String>,

@@ -19,8 +19,8 @@ pub struct Credentials<'a> {
 pub enum Transport {
     /// A single response, as for a hit or a query: the token is in the header.
     Request,
-    /// A stream of events: the token may also be in the query, because `EventSource` cannot set
-    /// headers.
+    /// A stream of events: the token may also be in the query, because `EventSource`
+    /// cannot set headers.
     Stream,
     /// An upgrade to a WebSocket: the token may also be in the query or in a subprotocol.
     Socket,

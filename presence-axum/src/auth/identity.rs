@@ -50,8 +50,8 @@ impl Identity {
         Self(None)
     }
 
-    /// An identity of a user whom the host has identified by its own session or by a proxy in
-    /// front.
+    /// An identity of a user whom the host has identified by its own session or by a
+    /// proxy in front.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -152,8 +152,8 @@ impl Identity {
         self.user().map(UserId::as_str)
     }
 
-    /// The name to show: from the token (`preferred_username`) or from the host, else the user's
-    /// id.
+    /// The name to show: from the token (`preferred_username`) or from the host, else
+    /// the user's id.
     pub fn name(&self) -> Option<&str> {
         let name = self.0.as_ref()?.name.as_deref();
         name.or_else(|| self.subject())
@@ -182,8 +182,8 @@ impl Identity {
         self.0.as_ref().is_some_and(|inner| inner.is_admin)
     }
 
-    /// The time when the identity expires and its streams and sockets end. `None`: it does not
-    /// expire.
+    /// The time when the identity expires and its streams and sockets end. `None`: it
+    /// does not expire.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.0.as_ref()?.expires_at
     }

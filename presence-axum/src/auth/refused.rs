@@ -12,8 +12,8 @@ pub enum Refused {
     /// 401: the request has no token.
     #[error("missing token")]
     Missing,
-    /// 401: the token is not valid. The reason appears only in the log, so that it does not help a
-    /// forger.
+    /// 401: the token is not valid. The reason appears only in the log, so that it does not
+    /// help a forger.
     #[error("invalid token")]
     Invalid(&'static str),
     /// 401: the token is valid but expired.
@@ -22,8 +22,8 @@ pub enum Refused {
     /// 403: the caller is known, but has not the right.
     #[error("forbidden")]
     Forbidden,
-    /// 403: a page of another site sent the request, with a cookie that the browser added by
-    /// itself.
+    /// 403: a page of another site sent the request, with a cookie that the browser
+    /// added by itself.
     #[error("foreign origin")]
     ForeignOrigin,
     /// 503: the caller cannot be identified at the moment.

@@ -13,12 +13,12 @@ const SHARED: u64 = 0;
 /// The smallest number of cells at which a sweep is requested.
 const LEAST: usize = 64;
 
-/// The store of a rate limiter: for each key, the instant at which its whole burst is available
-/// again.
+/// The store of a rate limiter: for each key, the instant at which its whole burst
+/// is available again.
 ///
 /// A sweep drops the keys whose whole burst is available. A sweep visits every cell, so it is
-/// requested only when the number of cells has doubled since the last sweep, or when the table is
-/// full.
+/// requested only when the number of cells has doubled since the last sweep, or when the
+/// table is full.
 #[derive(Clone)]
 pub(super) struct Cells(Arc<Shared>);
 

@@ -152,8 +152,8 @@ impl Limiter {
         self.count(self.0.queries_of_client.as_ref(), extensions, headers)
     }
 
-    /// Counts the cost of a large response on top of the query itself: one query for each fifty
-    /// rows.
+    /// Counts the cost of a large response on top of the query itself: one query for
+    /// each fifty rows.
     ///
     /// ```
     /// # fn main() -> Result<(), presence_axum::Error> {

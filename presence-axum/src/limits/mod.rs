@@ -68,8 +68,8 @@ pub struct Limits {
     /// Default 1,000 a second and 5,000 at once: enough for 20,000 tabs behind one address, too few
     /// to saturate a processor. A client without a known address is not limited.
     pub hits_per_client: Option<Quota>,
-    /// How many hits of one user are accepted, from all tabs together; more get 429. `None`: no
-    /// limit.
+    /// How many hits of one user are accepted, from all tabs together; more get 429.
+    /// `None`: no limit.
     ///
     /// Default 20 a second and 200 at once.
     pub hits_per_user: Option<Quota>,

@@ -12,8 +12,8 @@ use std::sync::Arc;
 /// How many subscriptions count as one query of the client.
 const BEGUN: usize = 8;
 
-/// One open stream in the [`Limiter`]; returned when it is dropped, so keep it in the stream's
-/// body.
+/// One open stream in the [`Limiter`]; returned when it is dropped, so keep it in
+/// the stream's body.
 ///
 /// ```
 /// # fn main() -> Result<(), presence_axum::Error> {

@@ -9,8 +9,8 @@ const RESERVE: usize = 128;
 /// The number of connections that may be open: `wanted`, or fewer if the process does not have that
 /// many file descriptors.
 ///
-/// Raises the soft limit of the process to its hard limit first, and logs once if that is not
-/// enough.
+/// Raises the soft limit of the process to its hard limit first, and logs once if that
+/// is not enough.
 pub(super) fn connections(wanted: usize) -> usize {
     let Some(limit) = raised(wanted) else { return wanted };
     // Descriptors that are already open are not available.

@@ -31,8 +31,8 @@ pub struct Options {
     /// How long a client may take to send the head of a request, and how long an unused connection
     /// stays open.
     ///
-    /// Default 30 s. If it is longer than the interval of a client's hits, these share one
-    /// connection.
+    /// Default 30 s. If it is longer than the interval of a client's hits, these
+    /// share one connection.
     pub header_timeout: Duration,
     /// The largest head of a request that is always accepted, in bytes; a head of more than twice
     /// that gets 431. At least 8 KiB.
@@ -66,8 +66,8 @@ pub struct Options {
     pub error_body: ErrorBody,
     /// Lets pages of other origins read those answers. Default: none may.
     ///
-    /// The origin of the request is not known at that point, so only `*` or a single origin is
-    /// named.
+    /// The origin of the request is not known at that point, so only `*` or a single
+    /// origin is named.
     pub cors: Option<Cors>,
 }
 

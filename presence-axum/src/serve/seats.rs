@@ -26,8 +26,8 @@ impl Seats {
         Self { most, taken: Arc::default() }
     }
 
-    /// Takes a seat for one more connection of this peer; `None` if the client has reached its
-    /// limit.
+    /// Takes a seat for one more connection of this peer; `None` if the client has
+    /// reached its limit.
     pub(super) fn take(&self, peer: SocketAddr) -> Option<Seat> {
         let Some(most) = self.most else { return Some(Seat { of: None }) };
         let client = Client::from(peer.ip());

@@ -1,5 +1,5 @@
-//! The socket as hyper sees it: errors that hyper answers by itself get a body, and readers get a
-//! deadline.
+//! The socket as hyper sees it: errors that hyper answers by itself get a body, and readers
+//! get a deadline.
 //!
 //! **A deadline.** Written data that the peer does not read stays in memory. A reader that has not
 //! taken all of it within [`Options::frame_for`](super::Options::frame_for) is disconnected, even

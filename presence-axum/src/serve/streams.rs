@@ -11,8 +11,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The range, in milliseconds, from which each reader gets a random time to reconnect after a
-/// drain.
+/// The range, in milliseconds, from which each reader gets a random time to reconnect
+/// after a drain.
 const SPREAD: std::ops::Range<u64> = 1_000..6_000;
 
 /// Ends an event stream when the server drains. Any other response is sent to its end.
@@ -71,8 +71,8 @@ impl HttpBody for UntilDrained {
     }
 }
 
-/// The last event: a random reconnection delay for each reader, since all lose their stream at
-/// once.
+/// The last event: a random reconnection delay for each reader, since all lose their
+/// stream at once.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

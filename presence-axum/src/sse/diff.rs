@@ -59,8 +59,8 @@ pub async fn diff(
     Ok(response(watcher.bound(events(Reader { presence, updates, views, _permit: permit }))))
 }
 
-/// The event for a view that became fresh or stale. It has no id, so that no client resumes from
-/// it.
+/// The event for a view that became fresh or stale. It has no id, so that no client
+/// resumes from it.
 fn view_event(view: View) -> Bytes {
     super::write(b"event: presence_view\ndata: ", &wire::view(view), 64)
 }

@@ -45,8 +45,8 @@ impl Encoder {
         Self { scope: Some(scope.to_owned()), ..Self::default() }
     }
 
-    /// Encodes an event of up to `most` bytes; `None`, after at most that many bytes, for a larger
-    /// one.
+    /// Encodes an event of up to `most` bytes; `None`, after at most that many bytes, for
+    /// a larger one.
     fn write(
         &self,
         name: &str,
@@ -114,8 +114,8 @@ pub(super) fn write_scoped(name: &str, scope: &str, data: &impl Serialize, room:
     write_within(head, Some(ends_at), data, (room, usize::MAX)).unwrap_or_default()
 }
 
-/// Encodes an event: `head`, then a JSON object, which is joined to the object that `head` opens at
-/// `scope_ends_at`.
+/// Encodes an event: `head`, then a JSON object, which is joined to the object that `head`
+/// opens at `scope_ends_at`.
 fn write_within(
     head: String,
     scope_ends_at: Option<usize>,

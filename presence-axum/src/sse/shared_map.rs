@@ -7,8 +7,8 @@ use std::hash::Hash;
 /// A map that drops unused entries.
 ///
 /// An entry is in use while a stream that got its value is open. Unused entries are dropped each
-/// time the map has grown to twice the entries that were in use at the last sweep, and to at least
-/// 64.
+/// time the map has grown to twice the entries that were in use at the last sweep, and to
+/// at least 64.
 pub(super) struct SharedMap<K, T>(Mutex<Inner<K, T>>);
 
 struct Inner<K, T> {
@@ -25,8 +25,8 @@ impl<K, T> Default for SharedMap<K, T> {
 }
 
 impl<K: Clone + Eq + Hash, T: Clone> SharedMap<K, T> {
-    /// The value of this key, made if it is missing. Values for which `is_unused` holds may be
-    /// dropped.
+    /// The value of this key, made if it is missing. Values for which `is_unused` holds
+    /// may be dropped.
     pub(super) fn get(&self, key: &K, make: impl FnOnce() -> T, is_unused: impl Fn(&T) -> bool) -> T {
         let mut inner = self.0.lock();
         if let Some(found) = inner.map.get(key) {

@@ -79,8 +79,8 @@ impl Hit {
     }
 }
 
-/// What a beat sets in its session, from a hit or a frame of a socket; `None` where it sets
-/// nothing.
+/// What a beat sets in its session, from a hit or a frame of a socket; `None` where
+/// it sets nothing.
 type Fields = (Option<Activity>, Option<Topics>, Option<Declaration>, Option<Meta>);
 
 /// Reads the fields that a hit and a frame of a socket have in common.
@@ -211,8 +211,8 @@ fn leave(
 /// The response to an accepted hit: `{"ok":true,"placed_at":1710000000000}`. Fields without a value
 /// are left out.
 ///
-/// The response to an `enter` also has the user and the windows of the policy:
-/// `"user":"ada","active_for":300000,"lease_for":60000`.
+/// The response to an `enter` also has the user and the windows of
+/// the policy: `"user":"ada","active_for":300000,"lease_for":60000`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HitResponse {

@@ -23,8 +23,8 @@ impl From<Counts> for CountsBody {
     }
 }
 
-/// The counts of a scope with too many users to list them:
-/// `{"online","active","idle","large":true}`.
+/// The counts of a scope with too many users to
+/// list them: `{"online","active","idle","large":true}`.
 pub(crate) fn large(counts: Counts) -> impl Serialize {
     #[derive(Serialize)]
     struct Large {

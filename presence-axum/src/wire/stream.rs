@@ -98,8 +98,8 @@ pub fn view(view: View) -> impl Serialize {
     Wire { view: view_word(view) }
 }
 
-/// A frame of the snapshot stream:
-/// `{"ts","view","online","active","idle","active_users","idle_users"}`.
+/// A frame of the
+/// snapshot stream: `{"ts","view","online","active","idle","active_users","idle_users"}`.
 ///
 /// Lists are cut to `bytes` in total; then the frame has `"truncated":true` after the counts.
 ///
@@ -162,8 +162,8 @@ pub fn state(snapshot: &Snapshot, view: View) -> impl Serialize {
     }
 }
 
-/// The data of a `presence_diff` event:
-/// `{"from","version","joined":{..},"changed":{..},"left":{"<user>":{"reason"}}}`.
+/// The data of a
+/// `presence_diff` event: `{"from","version","joined":{..},"changed":{..},"left":{"<user>":{"reason"}}}`.
 pub fn diff(diff: &Diff) -> impl Serialize {
     #[derive(Serialize)]
     struct Wire<'a, U> {

@@ -196,8 +196,8 @@ impl std::fmt::Debug for Token {
 }
 
 impl Command {
-    /// The rights that the command needs. Permissions of subscriptions are checked per topic, see
-    /// `pending::permitted`.
+    /// The rights that the command needs. Permissions of subscriptions are checked per
+    /// topic, see `pending::permitted`.
     pub(super) fn rights(&self) -> Vec<(Action, Resource<'_>)> {
         match self {
             Self::Enter { fields, .. } | Self::Beat(fields) => {

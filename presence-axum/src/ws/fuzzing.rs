@@ -3,8 +3,8 @@
 use super::Close;
 use super::frame::{Decoder, Received};
 
-/// Decodes these reads. Returns the messages, and the reason for which the connection would be
-/// closed.
+/// Decodes these reads. Returns the messages, and the reason for which the connection
+/// would be closed.
 pub fn decoded<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, Option<Close>) {
     let (mut decoder, mut received) = (Decoder::new(300), Vec::new());
     for read in reads {

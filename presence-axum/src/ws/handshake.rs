@@ -30,8 +30,8 @@ pub(super) enum NotAnUpgrade {
 }
 
 impl Handshake {
-    /// Reads the head of a request. Selects one of the offered subprotocols: `bearer`, or one of
-    /// `known`.
+    /// Reads the head of a request. Selects one of the offered subprotocols: `bearer`, or
+    /// one of `known`.
     pub(super) fn read(parts: &mut Parts, known: &[&'static str]) -> Result<Self, NotAnUpgrade> {
         let headers = &parts.headers;
         let asked = parts.method == Method::GET
@@ -57,8 +57,8 @@ impl Handshake {
         Ok(Self { accept, protocol, upgrade })
     }
 
-    /// The response after which the connection carries frames, and the future of the upgraded
-    /// connection.
+    /// The response after which the connection carries frames, and the future of
+    /// the upgraded connection.
     pub(super) fn accept(self) -> (OnUpgrade, Response) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

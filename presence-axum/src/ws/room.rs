@@ -51,8 +51,8 @@ pub(super) struct Room {
     /// The roster's updates; `None` if only counts are needed. The lock is held until an update has
     /// been applied, which keeps them in order.
     updates: Mutex<Option<Subscription>>,
-    /// Wakes the room's task after somebody else has polled `updates`, which replaces the task's
-    /// waker.
+    /// Wakes the room's task after somebody else has polled `updates`, which replaces
+    /// the task's waker.
     repoll: Arc<Notify>,
     task: OnceLock<AbortHandle>,
     _counted: Counted,
@@ -121,8 +121,8 @@ impl Room {
         task.abort_handle()
     }
 
-    /// Applies one update of the roster and sends it to the subscribers; `None` when no more will
-    /// come.
+    /// Applies one update of the roster and sends it to the subscribers; `None` when no
+    /// more will come.
     fn advance(&self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let mut updates = self.updates.lock();
         let Some(subscription) = &mut *updates else { return Poll::Ready(None) };
@@ -246,8 +246,8 @@ impl Room {
         frames
     }
 
-    /// The frames of a signal; `None` if it was not sent by a socket, or if its user appears
-    /// offline.
+    /// The frames of a signal; `None` if it was not sent by a socket, or if its
+    /// user appears offline.
     pub(super) fn signal(&self, topic: &Topic, payload: &Bytes) -> Option<Signal> {
         let mut last = self.signal.lock();
         if let Some((seen, signal)) = &*last

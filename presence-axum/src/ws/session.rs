@@ -87,8 +87,8 @@ impl Session {
         if self.caller.user() == Some(speaker) { self.caller.name() } else { Some(speaker.as_str()) }
     }
 
-    /// The connection is open. With `subscribing_enters`, its session starts at once with these
-    /// fields.
+    /// The connection is open. With `subscribing_enters`, its session starts at once
+    /// with these fields.
     pub(super) fn open(&mut self, policy: &Policy, fields: SessionFields, out: &mut Effects) {
         out.push(send(Update::Hello(Hello {
             connection: self.connection.clone(),

@@ -31,8 +31,8 @@ impl Typed {
         self.ends_at.min(self.shown_until)
     }
 
-    /// Called at `due_at`: returns whether the value continues and must be sent to the others
-    /// again.
+    /// Called at `due_at`: returns whether the value continues and must be sent to
+    /// the others again.
     pub(super) fn show_again(&mut self, now: Timestamp, lasts: Duration) -> bool {
         self.shown_until = now + lasts;
         self.ends_at > now

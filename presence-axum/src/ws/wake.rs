@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-/// A flag that is set by the waker of an event source. While it is not set, the source need not be
-/// polled.
+/// A flag that is set by the waker of an event source. While it is not set, the source need
+/// not be polled.
 ///
 /// A connection waits for a dozen sources, and usually only one of them wakes it. Polling all
-/// others would cost more than writing the frame, since the memory of each is no longer in any
-/// cache.
+/// others would cost more than writing the frame, since the memory of each is no longer
+/// in any cache.
 pub(super) struct WakeFlag {
     shared: Arc<Shared>,
     /// The waker that the source is polled with.

@@ -21,8 +21,8 @@ pub struct EventId {
 }
 
 impl EventId {
-    /// The position before the first event of a channel that never had events. No event has this
-    /// id.
+    /// The position before the first event of a channel that never had events. No event
+    /// has this id.
     pub const BEGINNING: Self = Self { incarnation: 0, number: 0 };
 }
 

@@ -119,8 +119,8 @@ pub struct Retention {
     /// Most bytes of payload of one channel. Default 1 MiB; at least one payload of
     /// [`MAX_PAYLOAD`].
     pub bytes: usize,
-    /// How long an event is stored. Default one day; at least 1 s. A channel without events costs
-    /// nothing.
+    /// How long an event is stored. Default one day; at least 1 s. A channel without
+    /// events costs nothing.
     pub age: std::time::Duration,
 }
 

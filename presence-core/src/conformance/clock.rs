@@ -78,8 +78,8 @@ pub async fn w3_a_refused_write_proves_no_time<H: Harness>(harness: &H) {
     }
 }
 
-/// W5: after a step of the server's clock, the time advances at the handles' pace, for old and new
-/// handles.
+/// W5: after a step of the server's clock, the time advances at the handles' pace, for old
+/// and new handles.
 pub async fn w5_time_advances_steadily_when_the_servers_clock_steps<H: Harness>(harness: &H) {
     for (namespace, step) in [("a", -STEP), ("b", -HOUR), ("c", STEP)] {
         let scene = Scene::in_namespace(harness, namespace).await;
@@ -165,8 +165,8 @@ pub async fn w5_a_loss_of_all_data_does_not_set_time_back<H: Harness>(harness: &
     }
 }
 
-/// W6: a period of more than three seconds in which no handle asked is blind, equally for all
-/// handles.
+/// W6: a period of more than three seconds in which no handle asked is blind, equally
+/// for all handles.
 pub async fn w6_a_period_without_proofs_is_blind_for_all_handles<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     for silent in [1_000, 5_000] {

@@ -76,8 +76,8 @@ pub async fn p3_an_empty_batch_does_no_io<H: Harness>(harness: &H) {
     assert_eq!(store.load(&[]).await.ok(), Some(Facts::default()));
 }
 
-/// R1: a call that was cancelled may have been carried out or not; repeating it leads to the same
-/// state.
+/// R1: a call that was cancelled may have been carried out or not; repeating it leads to
+/// the same state.
 pub async fn r1_a_cancelled_call_may_be_repeated<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);

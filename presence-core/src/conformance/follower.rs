@@ -17,8 +17,8 @@ pub(super) struct Follower<'h, H> {
     harness: &'h H,
     pub(super) store: Arc<dyn PresenceStore>,
     feed: BoxStream<'static, FeedEvent>,
-    /// Continues while events arrive, so that a feed that never pauses uses up the patience as
-    /// well.
+    /// Continues while events arrive, so that a feed that never pauses uses up the
+    /// patience as well.
     turn: BoxFuture<'h, ()>,
     pub(super) view: Reference,
     /// The epoch of each synced shard.

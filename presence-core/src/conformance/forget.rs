@@ -98,8 +98,8 @@ pub async fn f1_forgetting_unknown_records_changes_nothing<H: Harness>(harness: 
     assert_eq!(scene.load_one("u").await, Some(memberships));
 }
 
-/// F1, T2: a session forgotten too early misses its next touch, is put, and is visible to others
-/// again.
+/// F1, T2: a session forgotten too early misses its next touch, is put, and is visible
+/// to others again.
 pub async fn f1_a_forgotten_session_misses_its_touch_and_returns_with_a_put<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);

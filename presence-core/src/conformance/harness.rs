@@ -37,8 +37,8 @@ pub trait Harness: Send + Sync + 'static {
     /// Loses all data of the namespace, as a restart without a disk would.
     ///
     /// # Errors
-    /// [`Cannot`] says why this backend cannot lose data without its process: W4 is then not
-    /// tested.
+    /// [`Cannot`] says why this backend cannot lose data without its process: W4 is
+    /// then not tested.
     async fn lose_all(&self, namespace: &str) -> Result<(), Cannot>;
 
     /// Makes the store of the namespace answer but refuse all writes, as when it is full.

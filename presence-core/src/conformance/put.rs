@@ -201,8 +201,8 @@ pub async fn p3_a_batch_may_repeat_a_session<H: Harness>(harness: &H) {
     assert_eq!(stored, Some((scene.at(50), scene.at(50))));
 }
 
-/// P3: a batch may exceed the core's own limits: 1,200 sessions in more than 1 MiB are stored and
-/// delivered.
+/// P3: a batch may exceed the core's own limits: 1,200 sessions in more than 1 MiB are
+/// stored and delivered.
 pub async fn p3_a_batch_may_exceed_a_mebibyte<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;

@@ -11,8 +11,8 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Two handles on one namespace, like those of two processes, and the instant to which times are
-/// relative.
+/// Two handles on one namespace, like those of two processes, and the instant to which
+/// times are relative.
 pub(super) struct Scene<'h, H> {
     pub(super) harness: &'h H,
     /// The handle that writes.

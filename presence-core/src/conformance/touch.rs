@@ -37,8 +37,8 @@ pub async fn n1_the_last_heartbeat_of_a_node_carries_its_drain_time<H: Harness>(
     assert_eq!(reader.view.nodes.get(&drained.id), Some(&drained));
 }
 
-/// N2: `load` and the start of a watch deliver the nodes of held sessions, `load` each of them
-/// once.
+/// N2: `load` and the start of a watch deliver the nodes of held sessions, `load` each
+/// of them once.
 pub async fn n2_facts_carry_the_nodes_of_held_sessions<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let held = [scene.held("a", 10, "one"), scene.held("b", 10, "one"), scene.held("c", 10, "two")];

@@ -124,8 +124,8 @@ pub async fn u2_many_records_are_all_delivered<H: Harness>(harness: &H) {
     assert_eq!(reader.view.users.len(), records.len());
 }
 
-/// U3: a record is dropped unless it contains more than the caller knows; the user's sessions are
-/// kept.
+/// U3: a record is dropped unless it contains more than the caller knows; the user's
+/// sessions are kept.
 pub async fn u3_forget_drops_a_record_that_contains_no_more<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);

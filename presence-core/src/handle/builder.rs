@@ -88,8 +88,8 @@ impl Builder {
     ///
     /// The roster holds the sessions of the whole cluster. The same number of invisible sessions
     /// (lapsed but not forgotten, or of hidden users) is allowed in addition, so that a refusal
-    /// reveals nothing about hidden users. Sessions that other processes have accepted are never
-    /// refused.
+    /// reveals nothing about hidden users. Sessions that other processes have accepted
+    /// are never refused.
     ///
     /// ```
     /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
@@ -127,8 +127,8 @@ impl Builder {
     /// [`Error::TooManyTopics`](super::Error::TooManyTopics). Default: 1,024, as many as 16
     /// sessions in 64 topics each.
     ///
-    /// This limits the cost of one heartbeat, since a change of status affects all topics of the
-    /// user.
+    /// This limits the cost of one heartbeat, since a change of status affects all topics
+    /// of the user.
     ///
     /// ```
     /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;

@@ -112,8 +112,8 @@ impl Disconnection {
 }
 
 impl Shared {
-    /// Ends the connections that the roster lists as disconnected, and notifies their holds and
-    /// streams.
+    /// Ends the connections that the roster lists as disconnected, and notifies their
+    /// holds and streams.
     pub fn end_disconnected(&self) {
         for Ending { user, connections, is_whole, why } in self.roster.take_endings() {
             for id in connections {

@@ -67,8 +67,8 @@ impl Hold {
 
     /// Returns once the store has the session.
     ///
-    /// Cancel-safe. Waits as long as the store is unreachable. This process shows the session
-    /// meanwhile.
+    /// Cancel-safe. Waits as long as the store is unreachable. This process shows
+    /// the session meanwhile.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,5 +1,5 @@
-//! The outbox: keys of this process's sessions whose present state must still be written to the
-//! store.
+//! The outbox: keys of this process's sessions whose present state must still be written
+//! to the store.
 //!
 //! A failed or timed-out call, a miss, a dropped hold, or a feed that delivers an older state only
 //! adds the session's key. One task empties the set, and writes each session in its state *at that

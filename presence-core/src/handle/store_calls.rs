@@ -1,5 +1,5 @@
-//! Calls of the store: their timeout, the effect of their outcome, and what the outbox repeats
-//! later.
+//! Calls of the store: their timeout, the effect of their outcome, and what the
+//! outbox repeats later.
 
 use super::outbox::WriteKind;
 use super::shared::Shared;
@@ -13,8 +13,8 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Timeout for all store calls of one heartbeat, so that its caller gets an answer within 2 s in
-/// total.
+/// Timeout for all store calls of one heartbeat, so that its caller gets an answer within 2
+/// s in total.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 impl Shared {

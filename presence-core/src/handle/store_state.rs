@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-/// A kind of call. Each kind is tracked separately, since a full store refuses puts but accepts
-/// touches.
+/// A kind of call. Each kind is tracked separately, since a full store refuses puts
+/// but accepts touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Verb {
@@ -44,8 +44,8 @@ pub(super) struct StoreState {
     state: Mutex<State>,
 }
 
-/// Set until the outbox is empty: the store counts as down until then, even if no kind of call
-/// fails.
+/// Set until the outbox is empty: the store counts as down until then, even if no kind
+/// of call fails.
 const DOWN: u8 = 1 << 7;
 
 #[derive(Debug)]

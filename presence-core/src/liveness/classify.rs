@@ -74,8 +74,8 @@ pub struct Vitals {
     pub active_at: Timestamp,
     /// How long the session stays alive after its last heartbeat.
     pub lease: Duration,
-    /// For a held session: the node's last heartbeat, and how long its sessions stay alive if it
-    /// drains.
+    /// For a held session: the node's last heartbeat, and how long its sessions stay alive
+    /// if it drains.
     pub node: Option<(Timestamp, Option<Duration>)>,
     /// The departure, if the session has left.
     pub left: Option<Departure>,
@@ -123,8 +123,8 @@ pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness 
     if view.idle_for(vitals.last_active()) < policy.active_for { Liveness::Active } else { Liveness::Idle }
 }
 
-/// When the state changes next, if no new facts arrive and no blind stretch occurs; `None` for
-/// never.
+/// When the state changes next, if no new facts arrive and no blind stretch occurs;
+/// `None` for never.
 ///
 /// Exact: [`classify`] returns the same state at every earlier time, and another one at this time.
 pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option<Timestamp> {

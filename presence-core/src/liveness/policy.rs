@@ -55,8 +55,8 @@ pub struct Policy {
     pub declared_only: DeclaredOnly,
     /// How long a user's last-seen time is kept after the user's sessions are forgotten.
     ///
-    /// Default not at all. At most 90 days. Personal data: choose as short as the host's purpose
-    /// allows.
+    /// Default not at all. At most 90 days. Personal data: choose as short as the
+    /// host's purpose allows.
     pub remember_for: Option<Duration>,
     /// The precision with which other users see a user's last-seen time.
     ///

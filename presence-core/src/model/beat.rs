@@ -14,13 +14,13 @@ pub enum Activity {
     Now,
     /// The user was last active this long ago.
     Ago(Duration),
-    /// The user was last active at this time, by the clock of the store; a future time counts as
-    /// now.
+    /// The user was last active at this time, by the clock of the store; a future time
+    /// counts as now.
     At(Timestamp),
 }
 
-/// Whether a heartbeat enters its session or renews it. Exhaustive on purpose: there is no third
-/// kind.
+/// Whether a heartbeat enters its session or renews it. Exhaustive on purpose: there is
+/// no third kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BeatKind {
     /// It enters the session, as on page load or connect. It always counts, also within the grace

@@ -39,8 +39,8 @@ fn compare_encoded<T: Serialize + PartialEq>(one: &T, other: &T) -> Ordering {
 }
 
 impl Session {
-    /// Merges `other`, a state of the same session, into this one; returns whether anything
-    /// changed.
+    /// Merges `other`, a state of the same session, into this one; returns
+    /// whether anything changed.
     pub fn merge(&mut self, other: &Self) -> bool {
         let mut changed = false;
         if other.placement.supersedes(&self.placement) {

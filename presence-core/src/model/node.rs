@@ -5,8 +5,8 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The record of a process: its last heartbeat and, when it drains, how long its sessions stay
-/// alive.
+/// The record of a process: its last heartbeat and, when it drains, how long its
+/// sessions stay alive.
 ///
 /// When two states of a node are merged, the greater `(seen_at, drain_for)` wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -119,13 +119,13 @@ pub struct Placement {
     /// that tie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Departure>,
-    /// The process that made it; for a held session, the one whose heartbeats keep the session
-    /// alive.
+    /// The process that made it; for a held session, the one whose heartbeats keep
+    /// the session alive.
     pub node: NodeId,
     /// Whether a connection of `node` holds the session.
     pub held: bool,
-    /// How long the session stays alive after its last heartbeat. In whole milliseconds, at most 45
-    /// days.
+    /// How long the session stays alive after its last heartbeat. In whole milliseconds, at
+    /// most 45 days.
     #[serde(with = "crate::time::millis")]
     pub lease: Duration,
     /// The topics of the session.

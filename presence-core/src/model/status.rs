@@ -50,8 +50,8 @@ impl fmt::Display for Status {
     }
 }
 
-/// The message beside a status: up to 256 characters, no control characters except tab and line
-/// break.
+/// The message beside a status: up to 256 characters, no control characters except tab
+/// and line break.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Message(Box<str>);
@@ -129,8 +129,8 @@ impl From<Message> for String {
     }
 }
 
-/// What a user declares: a status, perhaps with a message, until the session ends or until a given
-/// time.
+/// What a user declares: a status, perhaps with a message, until the session ends or until
+/// a given time.
 ///
 /// A [`Status`] converts to a declaration without a message.
 ///

@@ -31,8 +31,8 @@ impl Block {
     }
 }
 
-/// The record that a store keeps of a user, apart from sessions: three registers, each merged
-/// separately.
+/// The record that a store keeps of a user, apart from sessions: three registers,
+/// each merged separately.
 ///
 /// ```
 /// use presence_core::store::UserRecord;

@@ -1,5 +1,5 @@
-//! The local replica of all sessions, indexed by user and topic. Pure code in shards, without a
-//! runtime.
+//! The local replica of all sessions, indexed by user and topic. Pure code in shards,
+//! without a runtime.
 //!
 //! Every method takes `now`, the process's own time. Nothing here reads a clock or waits. Locks are
 //! taken in this order: first one shard; then one of the clocks, the nodes, a scope's pending list

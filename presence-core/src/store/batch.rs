@@ -44,8 +44,8 @@ impl Weigh for UserId {
     }
 }
 
-/// The length and the bytes of the longest prefix within both limits of a batch; at least one
-/// entry.
+/// The length and the bytes of the longest prefix within both limits of a batch; at
+/// least one entry.
 pub(crate) fn first_batch<T: Weigh>(entries: &[T]) -> (usize, usize) {
     let (mut count, mut total) = (0, 0);
     for bytes in entries.iter().take(BATCH_ENTRIES).map(Weigh::weight) {
@@ -57,8 +57,8 @@ pub(crate) fn first_batch<T: Weigh>(entries: &[T]) -> (usize, usize) {
     (count, total)
 }
 
-/// Cuts entries into batches within both limits. An entry that exceeds them gets a batch of its
-/// own.
+/// Cuts entries into batches within both limits. An entry that exceeds them gets a batch
+/// of its own.
 pub(crate) fn batches<T: Weigh>(entries: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = entries;
     std::iter::from_fn(move || {

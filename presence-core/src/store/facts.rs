@@ -55,8 +55,8 @@ pub enum ForgetIf {
     Session {
         /// The key of the session.
         key: SessionKey,
-        /// Its last heartbeat; for a held session that has not left, at least that of its node as
-        /// well.
+        /// Its last heartbeat; for a held session that has not left, at least that of its
+        /// node as well.
         seen_at: Timestamp,
         /// When its placement was made.
         placed_at: Timestamp,
@@ -116,8 +116,8 @@ pub enum FeedEvent {
         blind: Arc<[Blind]>,
     },
     /// The shard's clock is virtual, and the time until the next `Alive` was skipped in one step,
-    /// so that it is not a silence. Yielded right before that `Alive`, and only by stores for
-    /// tests.
+    /// so that it is not a silence. Yielded right before that `Alive`, and only by
+    /// stores for tests.
     Skipped {
         /// Number of the shard.
         shard: u16,

@@ -1,5 +1,5 @@
-//! Blind stretches: periods in which no process could write to a shard. They do not count toward
-//! ages.
+//! Blind stretches: periods in which no process could write to a shard. They do not
+//! count toward ages.
 
 use super::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,8 +63,8 @@ impl BlindList {
     /// Merges another list of the same shard's stretches; returns whether this changed anything.
     ///
     /// The first stretch of a full list may be the result of merging several. It then contains all
-    /// stretches of this list that end no later. These are dropped, so that they do not count
-    /// twice.
+    /// stretches of this list that end no later. These are dropped, so that they do
+    /// not count twice.
     pub fn learn(&mut self, others: &[Blind]) -> bool {
         if self.0 == others {
             return false;

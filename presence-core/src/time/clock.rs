@@ -38,8 +38,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// The operating system's time: read once at start, and advanced by the monotonic clock from then
-/// on.
+/// The operating system's time: read once at start, and advanced by the monotonic clock
+/// from then on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

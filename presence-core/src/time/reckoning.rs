@@ -44,8 +44,8 @@ impl Reckoning {
         Ask { reckoned: state.now(on), proven, blind }
     }
 
-    /// Records an answer: the shard accepted a write at its time `at`, and has these blind
-    /// stretches.
+    /// Records an answer: the shard accepted a write at its time `at`, and has
+    /// these blind stretches.
     ///
     /// An answer has been in transit for a while, so it can only move the reckoned time forward.
     pub fn answered(&self, shard: u16, at: Timestamp, blind: &[Blind], on: Timestamp) {

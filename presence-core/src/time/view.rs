@@ -82,8 +82,8 @@ impl ViewClock {
         self.run = None;
     }
 
-    /// Records that virtual time was skipped. So the next proof ends no silence, however late it
-    /// is.
+    /// Records that virtual time was skipped. So the next proof ends no silence, however
+    /// late it is.
     pub fn skip(&mut self) {
         self.is_skipped = true;
     }
@@ -139,8 +139,8 @@ impl ViewClock {
         self.proven_on.map(|proven_on| self.now + on.since(proven_on))
     }
 
-    /// The time since the last proof, by which the next proof is expected to advance; zero during a
-    /// silence.
+    /// The time since the last proof, by which the next proof is expected to advance; zero
+    /// during a silence.
     pub fn unproven_for(&self, on: Timestamp) -> Duration {
         let still = self.proven_on.map(|proven_on| on.since(proven_on));
         still.filter(|still| *still <= SILENCE).unwrap_or_default()
@@ -156,8 +156,8 @@ impl ViewClock {
         self.now.since(then).saturating_sub(self.blind.missed(then, self.now))
     }
 
-    /// When something that happened at `then` reaches the age `limit`, if no further blind stretch
-    /// occurs.
+    /// When something that happened at `then` reaches the age `limit`, if no further
+    /// blind stretch occurs.
     ///
     /// Meaningful only if it has not reached that age yet.
     pub fn when_aged(&self, then: Timestamp, limit: Duration) -> Timestamp {

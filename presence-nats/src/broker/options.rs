@@ -22,8 +22,8 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// The namespace. All processes that share channels use the same. It may be the namespace of a
-    /// store.
+    /// The namespace. All processes that share channels use the same. It may be the namespace
+    /// of a store.
     pub namespace: Namespace,
     /// The JetStream domain that holds the events, for a process that is connected to one of its
     /// leaf nodes. Default: none, which is the JetStream of the connected server. Letters, digits,

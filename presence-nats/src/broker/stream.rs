@@ -1,5 +1,5 @@
-//! The stream of all events: created by the process that first finds it missing, and read from its
-//! leader.
+//! The stream of all events: created by the process that first finds it missing, and read
+//! from its leader.
 
 use super::chain::{CHAIN, Chain};
 use super::names::Names;
@@ -22,8 +22,8 @@ use tokio::time::Instant;
 /// How long a new leader of a replicated stream may take to apply what its predecessor had stored.
 const CATCHES_UP_WITHIN: Duration = Duration::from_secs(5);
 
-/// The features of the server that holds the stream, derived from the settings that it gave the
-/// stream.
+/// The features of the server that holds the stream, derived from the settings that it
+/// gave the stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traits {
     /// Whether the server is 2.11 or later: it answers several messages at once, and messages have
@@ -57,8 +57,8 @@ impl Events {
         }
     }
 
-    /// Runs `work`, which needs the stream; runs it again if the stream was missing and could be
-    /// created.
+    /// Runs `work`, which needs the stream; runs it again if the stream was missing and
+    /// could be created.
     pub(super) async fn with<T, F>(&self, work: impl Fn(Traits) -> F) -> Result<T>
     where
         F: Future<Output = Outcome<T>>,

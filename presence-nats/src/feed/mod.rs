@@ -132,8 +132,8 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), FeedEnd> {
 }
 
 /// Logs why a watch cannot begin: a refusal as an error, unless `last`, the kind of the previous
-/// failure, was one too; anything else at debug level. Returns how long to wait before the next
-/// attempt.
+/// failure, was one too; anything else at debug level. Returns how long to wait before
+/// the next attempt.
 fn note(error: &Error, last: Option<Kind>) -> Duration {
     let kind = error.kind();
     let error = error as &dyn std::error::Error;

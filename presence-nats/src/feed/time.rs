@@ -32,8 +32,8 @@ pub(crate) struct Line {
     revision: u64,
     /// `None` if the record is missing or cannot be decoded.
     time: Option<TimeLine>,
-    /// When this process received the record as a change; `None` if it was read as part of a
-    /// snapshot.
+    /// When this process received the record as a change; `None` if it was read as part
+    /// of a snapshot.
     on: Option<Instant>,
 }
 

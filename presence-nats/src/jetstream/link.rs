@@ -25,15 +25,15 @@ const RECONNECTS_FOR: Duration = Duration::from_millis(100);
 /// How often the state of the connection is checked meanwhile.
 const CHECK_EVERY: Duration = Duration::from_millis(10);
 
-/// The state of the connection according to the client's events: denials, and why connecting
-/// failed.
+/// The state of the connection according to the client's events: denials, and
+/// why connecting failed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConnectionState(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// How many permission violations the server has reported. The denied request itself gets no
-    /// answer.
+    /// How many permission violations the server has reported. The denied request itself
+    /// gets no answer.
     denials: AtomicU64,
     /// The addresses of the servers, without credentials; not set for a client that the host made.
     servers: OnceLock<String>,
@@ -160,8 +160,8 @@ impl Link {
         given(&answer.payload)
     }
 
-    /// Creates a stream. `None` if another process has created it meanwhile, perhaps with other
-    /// settings.
+    /// Creates a stream. `None` if another process has created it meanwhile, perhaps
+    /// with other settings.
     pub(crate) async fn create(&self, new: &NewStream<'_>) -> Outcome<Option<StreamInfo>> {
         let stream = new.name;
         tracing::info!(stream, "creating a stream");

@@ -30,8 +30,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Gap;
 
-/// The end of a stream according to its leader. The reader's own server is not asked, since it may
-/// lag.
+/// The end of a stream according to its leader. The reader's own server is not asked, since
+/// it may lag.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StreamEnd {
     /// The last sequence that was assigned.

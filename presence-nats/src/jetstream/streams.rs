@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The features of the server that holds the bucket, derived from the settings that it gave the
-/// stream. The version of the connected server is not used, since on a leaf node it is that of the
-/// leaf.
+/// stream. The version of the connected server is not used, since on a leaf node it is that
+/// of the leaf.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Traits {
     /// Whether the server is 2.11 or later: it answers many keys in one request, and expires marks
@@ -74,8 +74,8 @@ impl Streams {
         }
     }
 
-    /// Runs `work`, which needs the streams; runs it again if a stream was missing and could be
-    /// created.
+    /// Runs `work`, which needs the streams; runs it again if a stream was missing and
+    /// could be created.
     pub(crate) async fn with<T, F>(&self, work: impl Fn(Traits) -> F) -> Result<T>
     where
         F: Future<Output = Outcome<T>>,

@@ -19,8 +19,8 @@ use times::Times;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
-/// The number of batches that wait for a slow watch. The feed of a watch that is further behind
-/// ends.
+/// The number of batches that wait for a slow watch. The feed of a watch that is
+/// further behind ends.
 pub(crate) const BATCHES_WAITING: usize = 4096;
 /// The bytes of ids in one message; JSON escapes may double them.
 const BATCH_BYTES: usize = 200 * 1024;
@@ -129,8 +129,8 @@ impl Beats {
     }
 
     /// The same for a watch, which may read an old record before a newer one. A renewal of the
-    /// newer record is not applied to the old one, since the session may have been forgotten in
-    /// between.
+    /// newer record is not applied to the old one, since the session may have been
+    /// forgotten in between.
     pub(crate) fn renew_at(&self, session: &mut Session, revision: u64, incarnation: u64) {
         let times = self.shared.times.lock();
         if let Some(known) = times.get(&session.user, &session.id)
@@ -194,8 +194,8 @@ impl Shared {
         }
     }
 
-    /// Reads the stream from its beginning until there is a gap. Reading a renewal twice has no
-    /// effect.
+    /// Reads the stream from its beginning until there is a gap. Reading a renewal twice
+    /// has no effect.
     async fn read(&self) -> Outcome<()> {
         let streams = &self.streams;
         streams.traits().await?;

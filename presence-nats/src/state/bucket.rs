@@ -27,8 +27,8 @@ const SUBJECT_BYTES: usize = 200 * 1024;
 /// off for longer ends, and the next one begins with a snapshot.
 pub(crate) const MARKS_FOR: Duration = Duration::from_mins(10);
 
-/// The header of a conditional write: the expected last revision of the key, zero if the key has
-/// none.
+/// The header of a conditional write: the expected last revision of the key, zero if the
+/// key has none.
 pub(crate) const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
 /// The result of one request for many keys.

@@ -48,8 +48,8 @@ impl Epochs {
         self.0.lock().tops.clone()
     }
 
-    /// The epoch of this state. A loss in either stream makes a new one, since renewals are data as
-    /// well.
+    /// The epoch of this state. A loss in either stream makes a new one, since renewals are
+    /// data as well.
     pub(crate) fn epoch(&self, before: &Tops, state: &StreamInfo, beats: &StreamInfo) -> Arc<str> {
         let mut seen = self.0.lock();
         let shrunk = (before.state.has_shrunk(state), before.beats.has_shrunk(beats));

@@ -1,5 +1,5 @@
-//! A cache of the revisions and digests of the records that a handle writes and renews, which saves
-//! reads.
+//! A cache of the revisions and digests of the records that a handle writes and renews,
+//! which saves reads.
 //!
 //! A put may use a cached revision that is out of date, since the server then refuses the write. A
 //! renewal requires a session that is certain to exist. A cached entry is certain once a watch of
@@ -48,8 +48,8 @@ struct Entry {
     digest: Option<RecordDigest>,
 }
 
-/// The parts of a record that are needed to decide whether another state of the session contains
-/// it.
+/// The parts of a record that are needed to decide whether another state of the
+/// session contains it.
 #[derive(Debug, Clone, Copy)]
 struct RecordDigest {
     placed_at: Timestamp,

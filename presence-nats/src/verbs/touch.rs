@@ -23,8 +23,8 @@ const NODES: usize = 256;
 /// How often the renewal of a long lease is repeated after another process changed the record.
 const ROUNDS: usize = 12;
 
-/// The records of the processes that send their heartbeats through this handle, with their
-/// revisions.
+/// The records of the processes that send their heartbeats through this handle,
+/// with their revisions.
 pub(crate) type Nodes = Mutex<HashMap<NodeId, (Node, u64)>>;
 
 impl Register for Node {

@@ -195,8 +195,8 @@ pub enum Announced {
     Turn,
 }
 
-/// Decodes an announcement; `None` if it is not of this crate, since anybody can publish to the
-/// channel.
+/// Decodes an announcement; `None` if it is not of this crate, since anybody can publish
+/// to the channel.
 pub fn announced(channel: &Channel, mut message: Vec<u8>) -> Option<Announced> {
     let end = message.iter().take(128).position(|byte| *byte == b'\n')?;
     let payload = message.split_off(end + 1);

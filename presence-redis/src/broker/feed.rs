@@ -76,8 +76,8 @@ impl PushHandler {
         }
     }
 
-    /// Handles a message of a pattern, which is that of a subscribed prefix or of a foreign
-    /// channel.
+    /// Handles a message of a pattern, which is that of a subscribed prefix or of
+    /// a foreign channel.
     fn handle_pattern(&self, hub: &Hub, shared: &Shared, pattern: &[u8], name: &[u8], message: Vec<u8>) {
         let Ok(pattern) = std::str::from_utf8(pattern) else { return };
         let prefix = self.prefixes.lock().get(pattern).cloned();

@@ -19,8 +19,8 @@ use tokio::time::Instant;
 /// its own messages. It is white space, which parsers of JSON skip.
 pub const MARK: &str = " \t\t \t  \t\n \t\t\t \n";
 
-/// The maximum number of foreign messages that wait to be stored; more are dropped, counted and
-/// logged.
+/// The maximum number of foreign messages that wait to be stored; more are dropped,
+/// counted and logged.
 pub const WAITING: usize = 16 * 1024;
 /// The maximum bytes of foreign messages that wait to be stored; see [`WAITING`].
 pub const WAITING_BYTES: usize = 16 * 1024 * 1024;
@@ -86,8 +86,8 @@ impl Foreign {
         }
     }
 
-    /// The time within which equal messages without a key are one event. Default 10 s; at least 1
-    /// s.
+    /// The time within which equal messages without a key are one event. Default 10 s; at
+    /// least 1 s.
     ///
     /// It should be longer than the delay between the processes that store the same message. If
     /// equal messages can be sent within that time as different events, as in a chat, give each
@@ -179,8 +179,8 @@ impl Intake {
     }
 }
 
-/// Stores the queued messages in order. While the server is unavailable, the oldest message is
-/// retried.
+/// Stores the queued messages in order. While the server is unavailable, the oldest
+/// message is retried.
 pub async fn store(shared: Arc<Shared>, mut queue: mpsc::Receiver<ForeignMessage>, bytes: Arc<AtomicUsize>) {
     let log = LimitedLog::default();
     while let Some(ForeignMessage { message, window }) = queue.recv().await {

@@ -55,8 +55,8 @@ impl Names {
         format!("{}*", escape(&format!("{}{prefix}", self.pubsub_prefix())))
     }
 
-    /// The channel that is announced on this pub/sub channel; `None` if the name is not of this
-    /// crate.
+    /// The channel that is announced on this pub/sub channel; `None` if the name is not
+    /// of this crate.
     pub fn channel(&self, name: &[u8]) -> Option<Channel> {
         let name = name.strip_prefix(self.pubsub_prefix().as_bytes())?.strip_suffix(b"}")?;
         Channel::new(std::str::from_utf8(name).ok()?).ok()

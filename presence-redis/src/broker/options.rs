@@ -27,8 +27,8 @@ pub struct BrokerOptions {
     /// The timeout of a call, after which it fails as
     /// [`Kind::Timeout`](presence_core::store::Kind::Timeout). Default 1 s. More than zero.
     pub call_timeout: Duration,
-    /// The timeout of an attempt to connect. Default 800 ms. More than zero, and less than
-    /// `call_timeout`.
+    /// The timeout of an attempt to connect. Default 800 ms. More than zero, and
+    /// less than `call_timeout`.
     pub connect_timeout: Duration,
     /// The pub/sub channels of other services; see [`foreign`](Self::foreign). Default none.
     pub(crate) foreign: Vec<Foreign>,

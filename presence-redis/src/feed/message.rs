@@ -27,8 +27,8 @@ pub struct Message {
     pub unreadable: usize,
 }
 
-/// Reads only the number of a message; `None` if the message is of another epoch, or not of this
-/// crate.
+/// Reads only the number of a message; `None` if the message is of another epoch, or not
+/// of this crate.
 pub fn number(message: &[u8], epoch: &str) -> Option<u64> {
     let end = message.iter().position(|byte| *byte == b'\n')?;
     let mut words = std::str::from_utf8(&message[..end]).ok()?.split(' ');

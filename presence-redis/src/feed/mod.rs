@@ -24,8 +24,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// The capacity of the channel to the reader, in feed events; when it is full, messages wait in the
-/// inbox.
+/// The capacity of the channel to the reader, in feed events; when it is full, messages wait
+/// in the inbox.
 const WAITING: usize = 64;
 
 /// The reason for the end of a feed, for the log.

@@ -26,8 +26,8 @@ impl Follower {
     ///
     /// A slice has the number of the last message that it includes, and is delivered after that
     /// message, so that the reader sees one order of events. If the slice were reported first, the
-    /// messages would undo it: an old put would bring back a session that a later forget had
-    /// deleted.
+    /// messages would undo it: an old put would bring back a session that a later
+    /// forget had deleted.
     pub async fn scan(&mut self) -> Result<(), Stop> {
         let mut cursor = "0".to_owned();
         let mut unreadable = 0;

@@ -23,8 +23,8 @@ pub fn backoff(failures: u32) -> Duration {
 /// A connection that is opened on demand.
 ///
 /// Concurrent callers wait for the same attempt to connect. After a failed attempt, calls fail at
-/// once with its error for a short while, so that no queue builds up in front of a server that is
-/// down.
+/// once with its error for a short while, so that no queue builds up in front of a server
+/// that is down.
 pub struct Link {
     pub source: Arc<Source>,
     connect_timeout: Duration,

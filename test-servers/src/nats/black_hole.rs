@@ -1,8 +1,8 @@
 use super::Nats;
 use crate::Proxy;
 
-/// A network in front of a server that can drop everything: no connection breaks, but no data
-/// arrives.
+/// A network in front of a server that can drop everything: no connection breaks, but
+/// no data arrives.
 #[derive(Debug)]
 pub struct BlackHole {
     proxy: Proxy,

@@ -49,8 +49,8 @@ impl Cluster {
         &self.nodes
     }
 
-    /// Waits until every running node knows the leader of the cluster and is up to date with its
-    /// streams.
+    /// Waits until every running node knows the leader of the cluster and is up to date
+    /// with its streams.
     ///
     /// # Panics
     /// If that takes more than 30 s; with two nodes killed it always does.

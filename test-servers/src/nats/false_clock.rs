@@ -17,8 +17,8 @@ pub struct FalseClock {
     steps: Arc<Mutex<Steps>>,
 }
 
-/// The steps of the clock. Each has a time, and the seconds by which the clock is ahead from then
-/// on.
+/// The steps of the clock. Each has a time, and the seconds by which the clock is ahead
+/// from then on.
 #[derive(Debug, Default)]
 struct Steps(Vec<(Duration, i64)>);
 

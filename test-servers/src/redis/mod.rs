@@ -27,8 +27,8 @@ use crate::{
     program, resp,
 };
 
-/// One server, Redis or Valkey, by default without persistence. It is killed when the handle is
-/// dropped.
+/// One server, Redis or Valkey, by default without persistence. It is killed when the
+/// handle is dropped.
 #[derive(Debug)]
 pub struct Redis {
     process: Process,

@@ -64,8 +64,8 @@ pub trait Protocol: Sync {
     /// A message to all members of a room.
     fn message(&self, room: &str, text: &str) -> String;
 
-    /// Whether this frame is such a message. Called for every frame of every client: it compares a
-    /// prefix.
+    /// Whether this frame is such a message. Called for every frame of every client: it
+    /// compares a prefix.
     fn is_message(&self, frame: &str) -> bool;
 
     /// The answer to a heartbeat of the server.

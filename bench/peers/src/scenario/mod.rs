@@ -1,5 +1,5 @@
-//! The scenarios. A scenario runs for one peer at a time and returns a sample of each of its
-//! figures.
+//! The scenarios. A scenario runs for one peer at a time and returns a sample of each
+//! of its figures.
 
 mod beats;
 mod delivery;

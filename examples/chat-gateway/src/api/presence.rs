@@ -13,8 +13,8 @@ use presence_axum::wire::json;
 use presence_core::{Page, Person, Timestamp, UserId, Viewer};
 use serde::{Deserialize, Serialize};
 
-/// Admits a caller who may read: within the rate limit, and with a token unless `REST_PUBLIC` is
-/// set.
+/// Admits a caller who may read: within the rate limit, and with a token unless
+/// `REST_PUBLIC` is set.
 pub(crate) struct Reader;
 
 impl FromRequestParts<Service> for Reader {

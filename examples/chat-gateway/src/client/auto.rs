@@ -4,8 +4,8 @@ use super::{Ended, PATIENCE, Target, connect, receive, send_frame};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// Connects, subscribes, types, pings, changes the room, and uses direct messages; shows all
-/// frames.
+/// Connects, subscribes, types, pings, changes the room, and uses direct messages;
+/// shows all frames.
 ///
 /// # Errors
 /// [`Ended`], as soon as a response is not the expected one.

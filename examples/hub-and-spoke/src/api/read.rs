@@ -31,8 +31,8 @@ pub(crate) async fn one(
 /// `GET /api/v2/presence?users=a,b`.
 ///
 /// # Errors
-/// 401; 403; 400 without users, and beyond 1,000; 503 when the status of any of them cannot be
-/// read.
+/// 401; 403; 400 without users, and beyond 1,000; 503 when the status of any of them
+/// cannot be read.
 pub(crate) async fn several(
     State(service): State<Service>,
     identity: Identity,

@@ -25,14 +25,14 @@ pub enum IfAbsent {
     Skip,
 }
 
-/// The bytes of an entry beside the session itself: the key, the map entry, and places in two
-/// queues.
+/// The bytes of an entry beside the session itself: the key, the map entry, and places
+/// in two queues.
 const OVERHEAD: usize = 200;
 /// Space for more users than this is allocated as they come.
 const MOST_AT_START: usize = 100_000;
 
-/// The number of users to allocate space for at start: as configured, but no more than fit into the
-/// bytes.
+/// The number of users to allocate space for at start: as configured, but no more than fit
+/// into the bytes.
 fn initial_capacity(bounds: Bounds) -> usize {
     let fit = usize::try_from(bounds.bytes).unwrap_or(usize::MAX) / (OVERHEAD + size_of::<Shown>());
     (bounds.counters / 10).min(fit).min(MOST_AT_START)

@@ -33,8 +33,8 @@ impl Flights {
         }
     }
 
-    /// Joins the running loads of these users. Also returns the load to start for the others, if
-    /// any.
+    /// Joins the running loads of these users. Also returns the load to start for the
+    /// others, if any.
     fn join(&self, users: Vec<UserId>) -> (Vec<Arc<Flight>>, Option<Departing>) {
         let (landing, landed) = watch::channel(None);
         let new = Arc::new(Flight { changes: Mutex::default(), landed });
@@ -76,8 +76,8 @@ struct Departing {
 }
 
 impl Inner {
-    /// Reads users from the store, once for all callers that wait for them. Current statuses are
-    /// cached.
+    /// Reads users from the store, once for all callers that wait for them. Current
+    /// statuses are cached.
     pub(super) async fn load(
         self: &Arc<Self>,
         users: Vec<UserId>,

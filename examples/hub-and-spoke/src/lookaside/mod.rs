@@ -49,8 +49,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The limits of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// The approximate maximum size of the cached sessions, in bytes. Default 1,000,000, some 1,500
-    /// users.
+    /// The approximate maximum size of the cached sessions, in bytes. Default 1,000,000,
+    /// some 1,500 users.
     pub bytes: u64,
     /// For how many users the cache counts reads. Default 100,000.
     ///

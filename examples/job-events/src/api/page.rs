@@ -21,8 +21,8 @@ pub(crate) async fn style() -> Response {
     asset("text/css; charset=utf-8", include_str!("../../assets/page.css"))
 }
 
-/// What is served below `/page`: `presence.js`, and the stream by which it shows how many watch a
-/// job.
+/// What is served below `/page`: `presence.js`, and the stream by which it shows how many
+/// watch a job.
 ///
 /// It only reads: the stream of a job is what makes a viewer present. Its streams have a limiter of
 /// their own, so that `active_connections` counts the streams of jobs alone.

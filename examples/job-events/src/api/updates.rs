@@ -55,8 +55,8 @@ pub(crate) async fn publish(
     Ok(wire::json(StatusCode::ACCEPTED, &Wire { job_id: job.as_str(), event_id: id.to_string() }))
 }
 
-/// The key of `Idempotency-Key`, with a prefix that keeps it apart from the ids of Pub/Sub
-/// messages.
+/// The key of `Idempotency-Key`, with a prefix that keeps it apart from the ids
+/// of Pub/Sub messages.
 fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));

@@ -27,8 +27,8 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// The URL of the Redis server; `None` if none is configured. An empty setting counts as
-    /// absent.
+    /// The URL of the Redis server; `None` if none is configured. An empty setting
+    /// counts as absent.
     ///
     /// # Errors
     /// [`InvalidHost`].

@@ -1,5 +1,5 @@
-//! What the runnable services promise: each line of their contracts, over real sockets on free
-//! ports.
+//! What the runnable services promise: each line of their contracts, over real sockets
+//! on free ports.
 //!
 //! Presence time and ticks go by a `ManualClock`; sockets keep their own time, as does the browser,
 //! and no assertion depends on it.

@@ -18,8 +18,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Verifies tokens that are signed with RS256 or ES256 by a key of a published set (JWKS, RFC
-/// 7517).
+/// Verifies tokens that are signed with RS256 or ES256 by a key of a published set
+/// (JWKS, RFC 7517).
 ///
 /// The keys are fetched at the first token, and again
 /// - at a token with an unknown key id, at most once in 10 s, so that a new key is accepted soon
@@ -35,8 +35,8 @@ use std::time::Duration;
 /// The algorithm is that of the key, whatever the token claims; a token that brings a key is
 /// refused. A token without a key id (`kid`) is accepted if the set has exactly one key of its
 /// algorithm. Only signing keys count (`use` is `sig` or absent; RSA from 2,048 bits, or P-256), at
-/// most 100 of them. Verified tokens are cached until they expire or the key set changes, at most
-/// 10,000.
+/// most 100 of them. Verified tokens are cached until they expire or the key set changes,
+/// at most 10,000.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), presence_axum::auth::InvalidJwks> {
@@ -189,8 +189,8 @@ impl Source {
         state.number
     }
 
-    /// The key set, after fetching it if it lacks a key with this id and algorithm and a fetch is
-    /// due.
+    /// The key set, after fetching it if it lacks a key with this id and algorithm and a
+    /// fetch is due.
     async fn keys_with(
         self: &Arc<Self>,
         id: Option<&str>,

@@ -27,8 +27,8 @@ const PING: Bytes = Bytes::from_static(b"event: ping\ndata: {}\n\n");
 /// meta each take less.
 const USERS_FRAME: usize = 4 * 1024 * 1024;
 
-/// Streams the scopes of the query, `?topic=a&topic=b&user=x&user=y&counts=c`; without any of them,
-/// everybody.
+/// Streams the scopes of the query, `?topic=a&topic=b&user=x&user=y&counts=c`; without any
+/// of them, everybody.
 ///
 /// ```
 /// # fn example(mount: presence_axum::Mount) -> axum::Router {
@@ -142,8 +142,8 @@ fn events(reader: Reader) -> impl Stream<Item = Bytes> + Send + use<> {
     stream::iter([first]).chain(events)
 }
 
-/// The first event: the intervals by which the client recognises a dead stream, and sends its
-/// heartbeats.
+/// The first event: the intervals by which the client recognises a dead stream, and
+/// sends its heartbeats.
 fn hello(presence: &Presence) -> Bytes {
     #[derive(Serialize)]
     struct Hello {

@@ -71,8 +71,8 @@ struct Inner {
 
 /// The time limit for asking the broker, when a client resumes, whether the channel has ended.
 const CHECKED_WITHIN: Duration = Duration::from_secs(2);
-/// After how long a stream ends if the broker could not answer that: the client resumes and asks
-/// again.
+/// After how long a stream ends if the broker could not answer that: the client resumes
+/// and asks again.
 const UNCHECKED_FOR: Duration = Duration::from_secs(5);
 
 impl Replay {

@@ -1,5 +1,5 @@
-//! What the host may choose: where streams begin, what their events look like, and how long they
-//! last.
+//! What the host may choose: where streams begin, what their events look like, and how
+//! long they last.
 
 use super::Replay;
 use bytes::Bytes;

@@ -179,8 +179,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Ends what the user was typing in a topic when a message of that user arrives, from whichever
-    /// connection.
+    /// Ends what the user was typing in a topic when a message of that user arrives,
+    /// from whichever connection.
     pub(super) fn note_messages(&mut self, topic: Option<&Topic>, frames: &Shared) {
         let (Some(topic), Some(speaker)) = (topic, self.session.speaker()) else { return };
         if frames

@@ -27,8 +27,8 @@ pub(in crate::ws) enum Received {
 
 /// Decodes frames from the bytes of a client.
 ///
-/// It holds at most one message and one frame, up to `max_message` bytes each, and nothing between
-/// messages.
+/// It holds at most one message and one frame, up to `max_message` bytes each, and
+/// nothing between messages.
 pub(in crate::ws) struct Decoder {
     /// Received bytes that do not yet form a whole frame.
     input: BytesMut,

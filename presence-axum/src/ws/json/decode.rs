@@ -148,8 +148,8 @@ fn list<'a>(list: &Json<'a>) -> Result<Vec<&'a RawValue>, Error> {
     Ok(entries)
 }
 
-/// Keeps the last entry of each topic, in order: a small frame must not ask for the same state many
-/// times.
+/// Keeps the last entry of each topic, in order: a small frame must not ask for the same
+/// state many times.
 fn once<T>(mut entries: Vec<T>, topic: impl Fn(&T) -> &Option<Topic>) -> Vec<T> {
     let mut seen = HashSet::new();
     entries.reverse();

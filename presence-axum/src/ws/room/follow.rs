@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use tokio::sync::Notify;
 
-/// Passes updates to a room. Changes during the pause between two updates are combined into one
-/// diff.
+/// Passes updates to a room. Changes during the pause between two updates are combined
+/// into one diff.
 pub(super) async fn follow(room: Weak<Room>, repoll: Arc<Notify>) {
     loop {
         let Some(wait) = room.upgrade().map(|room| {

@@ -60,8 +60,8 @@ impl Session {
         out.push(Effect::Change(SessionFields { topics: Some(topics), ..SessionFields::default() }));
     }
 
-    /// Checks that the connection has subscribed to or entered the topic, so that it may send
-    /// there.
+    /// Checks that the connection has subscribed to or entered the topic, so that it
+    /// may send there.
     fn is_in(&self, topic: &Topic) -> Result<(), Problem> {
         let subscribed = self.subscribed.iter().flatten().any(|subscribed| subscribed == topic);
         let entered =

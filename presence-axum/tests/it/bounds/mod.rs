@@ -1,5 +1,5 @@
-//! The table of routes and frames is right: with a full store, no response exceeds the size in its
-//! row.
+//! The table of routes and frames is right: with a full store, no response exceeds the size
+//! in its row.
 
 mod frames;
 mod full;

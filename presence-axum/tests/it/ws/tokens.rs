@@ -168,8 +168,8 @@ async fn disconnecting_a_session_closes_only_its_socket() {
 /// What a browser adds to what a page of the same origin asks for.
 const OF_OUR_PAGE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
 
-/// Ada, as long as the host's session of the cookie lasts, who may see `private` as long as that is
-/// so.
+/// Ada, as long as the host's session of the cookie lasts, who may see `private` as long as
+/// that is so.
 async fn rig_of_cookies(logged_in: &Arc<AtomicBool>, trusted: &Arc<AtomicBool>) -> Rig {
     let (logged_in, trusted) = (Arc::clone(logged_in), Arc::clone(trusted));
     Rig::with_clock(move |mount, _| {

@@ -110,8 +110,8 @@ impl State {
         }
     }
 
-    /// Delivers a signal, or an event to subscribers by prefix: these are not read from the
-    /// history.
+    /// Delivers a signal, or an event to subscribers by prefix: these are not read
+    /// from the history.
     pub(super) fn deliver_live(&mut self, delivery: Delivery) -> Then {
         self.ring.push(delivery);
         Then { wake: self.wakers.take(), queue: false }

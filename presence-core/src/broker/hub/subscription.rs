@@ -33,8 +33,8 @@ struct Inside {
     entered: Option<Entered>,
 }
 
-/// The point from which this subscriber gets the deliveries of the room. Set before it reads the
-/// history.
+/// The point from which this subscriber gets the deliveries of the room. Set before it
+/// reads the history.
 struct Entered {
     cursor: u64,
     /// The room's `incarnation_changes` and the incarnation of its head at that point.

@@ -35,8 +35,8 @@ pub trait BrokerHarness: Send + Sync + 'static {
     /// Loses all data, as a restart without a disk would.
     ///
     /// # Errors
-    /// [`Cannot`], the default, if the broker cannot lose data: a part of B2 and B7 is then not
-    /// tested.
+    /// [`Cannot`], the default, if the broker cannot lose data: a part of B2 and B7 is
+    /// then not tested.
     async fn lose_data(&self) -> Result<(), Cannot> {
         Err(Cannot("data is lost only with the broker"))
     }
@@ -58,8 +58,8 @@ pub trait BrokerHarness: Send + Sync + 'static {
         tokio::time::sleep(by).await;
     }
 
-    /// The shortest age of a history that this broker observes exactly enough for a test. Default 1
-    /// s.
+    /// The shortest age of a history that this broker observes exactly enough for a test.
+    /// Default 1 s.
     fn shortest_age(&self) -> Duration {
         Duration::from_secs(1)
     }

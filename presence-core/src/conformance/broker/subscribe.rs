@@ -134,8 +134,8 @@ pub async fn b6_a_subscriber_that_reconnects_gets_each_event_once<H: BrokerHarne
     }
 }
 
-/// B7: `Trimmed` comes before the oldest stored event, but not for a subscriber that misses
-/// nothing.
+/// B7: `Trimmed` comes before the oldest stored event, but not for a subscriber
+/// that misses nothing.
 pub async fn b7_trimmed_events_are_announced<H: BrokerHarness>(harness: &H) {
     let broker = harness.open("a", Retention::default().count(3)).await;
     let mut ids = Vec::new();

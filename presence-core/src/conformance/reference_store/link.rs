@@ -49,8 +49,8 @@ impl ReferenceStore {
         self.inner.notify();
     }
 
-    /// Cuts the link of this handle: its feeds end and its calls fail at once, including those in
-    /// flight.
+    /// Cuts the link of this handle: its feeds end and its calls fail at once, including
+    /// those in flight.
     pub fn cut_off(&self) {
         self.change_link(|link| (link.is_cut, link.is_stalled, link.cuts) = (true, false, link.cuts + 1));
     }

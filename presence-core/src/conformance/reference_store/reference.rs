@@ -88,8 +88,8 @@ impl Reference {
         }
     }
 
-    /// L1, N2, U2: the sessions of users in request order, the nodes that hold them, and the users'
-    /// records.
+    /// L1, N2, U2: the sessions of users in request order, the nodes that hold them, and
+    /// the users' records.
     pub fn load(&self, users: &[UserId]) -> Facts {
         let sessions =
             users.iter().flat_map(|user| self.sessions.values().filter(|known| known.user == *user));

@@ -8,8 +8,8 @@ use crate::time::{Ask, Blind, TimeLine, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Most events that a shard keeps for its readers. The feed of a reader that is further behind
-/// ends.
+/// Most events that a shard keeps for its readers. The feed of a reader that is
+/// further behind ends.
 const LOG: usize = 16_384;
 
 #[derive(Debug)]
@@ -55,8 +55,8 @@ impl Shard {
         self.renew_epoch();
     }
 
-    /// Advances the shard's time to now for a handle that asks; returns the time and the blind
-    /// stretches.
+    /// Advances the shard's time to now for a handle that asks; returns the time and
+    /// the blind stretches.
     pub(super) fn prove(&mut self, ask: &Ask, clock: Timestamp) -> (Timestamp, Arc<[Blind]>) {
         match &mut self.line {
             Some(line) => line.advance(ask, clock),

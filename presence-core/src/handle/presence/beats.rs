@@ -1,5 +1,5 @@
-//! Methods of [`Presence`] that report: heartbeats, leaves, declarations, and sessions held by
-//! connections.
+//! Methods of [`Presence`] that report: heartbeats, leaves, declarations, and sessions
+//! held by connections.
 
 use super::Presence;
 use crate::handle::{Error, Hold};
@@ -63,8 +63,8 @@ impl Presence {
     }
 
     /// Ends a session, or some of its memberships. Other users see that after the policy's grace,
-    /// unless the leave is immediate. Leaving twice, or leaving an unknown session, is not an
-    /// error.
+    /// unless the leave is immediate. Leaving twice, or leaving an unknown session, is
+    /// not an error.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {

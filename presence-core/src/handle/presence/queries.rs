@@ -80,8 +80,8 @@ impl Presence {
 
     /// The record of one session as this process knows it, present or gone.
     ///
-    /// For hosts with their own rules about where and when a session was placed, and whether it
-    /// left.
+    /// For hosts with their own rules about where and when a session was placed, and
+    /// whether it left.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {

@@ -8,8 +8,8 @@ impl Presence {
     /// A snapshot of a scope, followed by its diffs. Optionally [from](Subscription::from) a known
     /// version, and [with sessions](Subscription::with_sessions).
     ///
-    /// The members are collected for the first reader of a scope; all readers share snapshots and
-    /// diffs.
+    /// The members are collected for the first reader of a scope; all readers share
+    /// snapshots and diffs.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {

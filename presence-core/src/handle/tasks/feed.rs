@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest delay between attempts to watch an unreachable store. After an outage, other processes
-/// are fresh after one second of proofs. By then this process must have received a proof and sent a
-/// heartbeat.
+/// are fresh after one second of proofs. By then this process must have received a proof and
+/// sent a heartbeat.
 const RETRIES_EVERY: Duration = Duration::from_millis(500);
 
 pub async fn run(shared: Arc<Shared>) {

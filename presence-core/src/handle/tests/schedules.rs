@@ -1,8 +1,8 @@
 //! Random schedules of faults of the store, its clock and its links, with processes that start at
 //! any moment. A fresh view shows all users who send heartbeats, and none who stopped.
 //!
-//! A failure prints its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first
-//! n.
+//! A failure prints its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n`
+//! the first n.
 
 mod events;
 
@@ -28,8 +28,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// Allowed delay of a visible change, because of sweeps, checks and slow calls.
 const LATE: Duration = secs(2);
 
-/// The runtime's paused time as the clock of all processes: timeouts, backoff and leases advance
-/// together.
+/// The runtime's paused time as the clock of all processes: timeouts, backoff and
+/// leases advance together.
 #[derive(Debug, Clone)]
 struct Paused(Instant);
 
@@ -74,8 +74,8 @@ struct Schedule {
     processes: Vec<Process>,
     users: Vec<User>,
     is_refused: bool,
-    /// Whether the store has lost data: users who were silent by then may be shown for another
-    /// lease.
+    /// Whether the store has lost data: users who were silent by then may be shown
+    /// for another lease.
     has_lost: bool,
 }
 
@@ -179,8 +179,8 @@ impl Schedule {
         }
     }
 
-    /// Sends the heartbeats of all users who are not silent, mostly through the same process for
-    /// each.
+    /// Sends the heartbeats of all users who are not silent, mostly through the same
+    /// process for each.
     fn beat(&mut self, now: Duration) {
         for (n, user) in self.users.iter_mut().enumerate() {
             if user.silent.is_some() || now < user.next || now < secs(1) {

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// only a sweep that has done all due checks moves it later; both under the shard's lock.
 pub(crate) struct Due {
     shards: Box<[AtomicU64]>,
-    /// The time that was announced to the caller of sweeps, or an earlier one that was signalled
-    /// since.
+    /// The time that was announced to the caller of sweeps, or an earlier one that
+    /// was signalled since.
     announced: AtomicU64,
     /// Called when a check becomes due earlier than announced.
     earlier: Arc<Signal>,
@@ -47,8 +47,8 @@ impl Due {
         self.shards[shard].store(at.as_millis(), Ordering::Release);
     }
 
-    /// When the next check of any shard is due. If an earlier one is queued later, the signal is
-    /// called.
+    /// When the next check of any shard is due. If an earlier one is queued later, the
+    /// signal is called.
     pub fn announce(&self) -> Timestamp {
         // Reset before the shards are read: a check that is queued meanwhile is either read here,
         // or it is earlier than the announced time and calls the signal.

@@ -1,5 +1,5 @@
-//! Decides which process performs an action that must happen once per cluster, such as forgetting a
-//! session.
+//! Decides which process performs an action that must happen once per cluster, such as
+//! forgetting a session.
 
 use crate::liveness::Policy;
 use crate::model::NodeId;

@@ -20,8 +20,8 @@ use std::time::Duration;
 pub struct SweepOutput {
     /// Sessions whose postponed renewal is due.
     pub touch: Vec<SessionKey>,
-    /// Last-seen times of users whose sessions are forgotten; to be written before the sessions are
-    /// forgotten.
+    /// Last-seen times of users whose sessions are forgotten; to be written before the
+    /// sessions are forgotten.
     pub remember: Vec<UserRecord>,
     /// Sessions that the store is to forget, and for which this process is responsible.
     pub forget: Vec<ForgetIf>,

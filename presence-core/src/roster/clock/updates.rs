@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Roster {
-    /// Adjusts the stamp time to the store's time `at`, without proving anything about the roster's
-    /// content.
+    /// Adjusts the stamp time to the store's time `at`, without proving anything about
+    /// the roster's content.
     ///
     /// The first call converts the sessions that were stamped by the process's own clock to the
     /// store's time, unless the store has them already.

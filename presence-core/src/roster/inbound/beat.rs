@@ -19,8 +19,8 @@ pub enum BeatSource {
     Beat,
     /// A connection of this process: the session stays alive as long as the process holds it.
     Connection,
-    /// A declaration for an unknown session: it enters the session, but does not count as a
-    /// heartbeat.
+    /// A declaration for an unknown session: it enters the session, but does not count
+    /// as a heartbeat.
     Declaration,
 }
 
@@ -164,8 +164,8 @@ impl Roster {
         Ok(())
     }
 
-    /// Refuses a heartbeat that adds memberships to its session, if its user would then have too
-    /// many.
+    /// Refuses a heartbeat that adds memberships to its session, if its user would then
+    /// have too many.
     fn admit_topics(
         &self,
         locked: &Shard,

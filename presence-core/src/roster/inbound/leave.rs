@@ -24,8 +24,8 @@ impl Roster {
         })
     }
 
-    /// Ends a session whose connection to this process has dropped, unless another process holds it
-    /// now.
+    /// Ends a session whose connection to this process has dropped, unless another process
+    /// holds it now.
     pub fn drop_held(&self, key: &SessionKey, grace: Duration, now: Timestamp) -> StoreWrite {
         let draining = self.draining.load(Ordering::Acquire);
         self.depart(key, now, |slot, reconciler| {

@@ -93,8 +93,8 @@ impl Slot {
     }
 }
 
-/// When the user was last active, according to a heartbeat; `None` if the heartbeat does not say
-/// so.
+/// When the user was last active, according to a heartbeat; `None` if the heartbeat does
+/// not say so.
 pub(crate) fn activity(activity: Activity, stamp: Timestamp) -> Option<Timestamp> {
     match activity {
         Activity::Unknown => None,

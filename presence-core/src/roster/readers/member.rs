@@ -19,8 +19,8 @@ pub struct Member {
     pub message: Option<Message>,
     /// The metadata of the user's most recently placed session that has any.
     pub meta: Option<Meta>,
-    /// The user's live sessions in this scope, sorted by id. Empty unless the query asked for
-    /// sessions.
+    /// The user's live sessions in this scope, sorted by id. Empty unless the query
+    /// asked for sessions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<MemberSession>,
 }

@@ -32,8 +32,8 @@ struct Part {
     changed: Vec<Arc<ScopeState>>,
 }
 
-/// A topic and the count that it is ranked by. Greater counts come first; equal ones are sorted by
-/// name.
+/// A topic and the count that it is ranked by. Greater counts come first; equal ones are
+/// sorted by name.
 struct Ranked {
     online: u32,
     scope: Arc<ScopeState>,

@@ -98,8 +98,8 @@ pub(crate) struct ScopeState {
     lists: Mutex<Lists>,
     /// Whether the scope is in the [`SortQueue`](super::sort_queue::SortQueue).
     pub(super) is_queued: AtomicBool,
-    /// The count that the topic is ranked by. Changed only under the lock of its part of the
-    /// ranking.
+    /// The count that the topic is ranked by. Changed only under the lock of its part
+    /// of the ranking.
     ranked: AtomicU32,
     /// Whether the topic is queued for re-ranking.
     rank_is_stale: AtomicBool,

@@ -36,8 +36,8 @@ impl SortQueue {
         Self { scopes: Mutex::default(), pressing: AtomicBool::new(false), first }
     }
 
-    /// Queues a scope if it has too many pending changes. Takes no other lock while it holds its
-    /// own.
+    /// Queues a scope if it has too many pending changes. Takes no other lock while it
+    /// holds its own.
     pub fn note(&self, scope: &Arc<ScopeState>) {
         let waiting = scope.waiting.load(Ordering::Relaxed);
         if waiting < FEW || waiting < (scope.counts().online as usize / 4).min(ENOUGH) {

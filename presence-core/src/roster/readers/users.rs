@@ -61,8 +61,8 @@ impl Users {
         self.firsts.partition_point(|first| first <= user).saturating_sub(1)
     }
 
-    /// Applies changes, sorted by user and one for each: whether the user is in the set from now
-    /// on.
+    /// Applies changes, sorted by user and one for each: whether the user is in the set
+    /// from now on.
     pub(crate) fn apply<'a>(&mut self, changes: impl Iterator<Item = (&'a UserId, bool)>) {
         let mut changes = changes.peekable();
         let mut batch = Vec::new();

@@ -61,8 +61,8 @@ struct WatchState {
 /// The next item of a subscription. Exhaustive on purpose: a reader must handle both.
 #[derive(Debug, Clone)]
 pub enum Update {
-    /// The whole state. It is the first item, and also follows if the reader was too slow for
-    /// diffs.
+    /// The whole state. It is the first item, and also follows if the reader was too
+    /// slow for diffs.
     Snapshot(Arc<Snapshot>),
     /// The changes since the previous item.
     Diff(Arc<Diff>),

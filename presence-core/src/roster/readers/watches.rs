@@ -49,8 +49,8 @@ struct Watched {
 type Filled = OnceLock<Option<Arc<ScopeState>>>;
 
 impl Roster {
-    /// Calls `signal` whenever there are unpublished changes: [`Roster::publish`] should then be
-    /// called.
+    /// Calls `signal` whenever there are unpublished changes: [`Roster::publish`] should
+    /// then be called.
     pub fn on_change(&self, signal: impl Fn() + Send + Sync + 'static) {
         self.dirty.signal.set(signal);
     }

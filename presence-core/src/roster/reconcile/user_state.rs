@@ -82,8 +82,8 @@ impl UserState {
 }
 
 impl Shard {
-    /// The state of the user whose first session is `head`, with details of the `changing`
-    /// sessions.
+    /// The state of the user whose first session is `head`, with details of
+    /// the `changing` sessions.
     pub fn user_state(&self, head: Option<u32>, changing: impl IntoIterator<Item = u32>) -> UserState {
         let Some(head) = head else { return UserState::nobody() };
         let mut user_state = UserState {

@@ -1,5 +1,5 @@
-//! The state of a session according to its facts, and whether that differs from the last
-//! reconciliation.
+//! The state of a session according to its facts, and whether that differs from
+//! the last reconciliation.
 
 use crate::liveness::{self, Liveness};
 use crate::roster::reconcile::transition::Reconciler;

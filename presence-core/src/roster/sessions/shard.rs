@@ -29,8 +29,8 @@ pub(crate) struct Shard {
     /// Maps each user to their first session.
     index: Index,
     pub slots: Slab<Slot>,
-    /// Indexes of users with many sessions, keyed by the user's first session. That session has
-    /// `flag::INDEXED`.
+    /// Indexes of users with many sessions, keyed by the user's first session. That
+    /// session has `flag::INDEXED`.
     pub user_indexes: HashMap<u32, Box<UserIndexes>, foldhash::fast::RandomState>,
     /// A user with at least this many sessions has indexes.
     pub index_from: usize,

@@ -26,8 +26,8 @@ pub(crate) mod flag {
     pub const HELD_HERE: u16 = 1 << 2;
     /// A renewal is postponed: a sweep returns it when it must be written.
     pub const TOUCH_DUE: u16 = 1 << 3;
-    /// The session's times are by this process's own clock, because the store's time was not known
-    /// yet.
+    /// The session's times are by this process's own clock, because the store's time was
+    /// not known yet.
     pub const OWN_TIME: u16 = 1 << 4;
     /// The user has declared to be offline: the session is not shown, whatever its state. All
     /// sessions of a user have the same value.
@@ -43,8 +43,8 @@ pub(crate) mod flag {
 }
 
 /// One session, in two cache lines. The first identifies the session. The second contains what is
-/// needed to derive its state: a sweep that finds a session alive and unchanged reads only the
-/// second.
+/// needed to derive its state: a sweep that finds a session alive and unchanged reads
+/// only the second.
 ///
 /// Aligned to the pair, the unit that the processor fetches.
 #[repr(C, align(128))]
@@ -246,15 +246,15 @@ impl Slot {
         }
     }
 
-    /// When the session's last heartbeat was; for a held session, the later of its own and its
-    /// node's.
+    /// When the session's last heartbeat was; for a held session, the later of its own
+    /// and its node's.
     pub fn last_seen(&self) -> Timestamp {
         if self.has(flag::HELD) { self.seen_at.max(self.node.seen_at()) } else { self.seen_at }
     }
 
     /// Like [`last_seen`](Self::last_seen), but the time of the departure if the session has left.
-    /// Leaving shows that the client was active, and heartbeats of the node no longer count for the
-    /// session.
+    /// Leaving shows that the client was active, and heartbeats of the node no longer count
+    /// for the session.
     pub fn seen_or_left(&self) -> Timestamp {
         self.left().map_or_else(|| self.last_seen(), |left| left.at)
     }

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// Whether the store has a session or record, as far as this process knows. One byte: never stored,
-/// missing, or the number of the last watch that delivered it or during which the store confirmed
-/// it.
+/// missing, or the number of the last watch that delivered it or during which the
+/// store confirmed it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct StoredState(u8);
 

@@ -73,8 +73,8 @@ impl Shard {
         self.declared(head).is_some_and(|declared| declared.status == Status::Offline)
     }
 
-    /// Calls `visit` once for each topic of a user, with the best state of the user's sessions
-    /// there.
+    /// Calls `visit` once for each topic of a user, with the best state of the
+    /// user's sessions there.
     pub fn each_topic(&self, head: u32, mut visit: impl FnMut(&Arc<ScopeState>, Liveness)) {
         if let Some(indexes) = self.indexes(head) {
             return indexes.topics().for_each(|topic| visit(&topic.scope, topic.best()));

@@ -71,8 +71,8 @@ impl Roster {
 }
 
 impl Shard {
-    /// Marks a live session as missing from the store. It lapses after a lease unless it is
-    /// confirmed.
+    /// Marks a live session as missing from the store. It lapses after a lease unless
+    /// it is confirmed.
     fn note_missing(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         let slot = &mut self.slots[at];
         if slot.stored.is_missing() {

@@ -27,8 +27,8 @@ fn heartbeats_of_this_process_carry_the_stores_time_after_the_first_proof() {
     assert_eq!(beat.seen_at, stage.now + secs(2) - secs(600));
 }
 
-/// A heartbeat that comes after the store's time is known and before the session was converted to
-/// it.
+/// A heartbeat that comes after the store's time is known and before the session was
+/// converted to it.
 fn beat_between(change: impl FnOnce(&Stage)) -> Stage {
     let mut stage = Stage::cut_off(|_| ());
     stage.beat(&enter("ann", "tab"));

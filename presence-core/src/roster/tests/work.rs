@@ -1,5 +1,5 @@
-//! Steps taken under a lock: they grow with the size of a change, not with the number of a user's
-//! sessions.
+//! Steps taken under a lock: they grow with the size of a change, not with the number of
+//! a user's sessions.
 
 use super::stage::*;
 use crate::model::{Meta, Status, Topics};

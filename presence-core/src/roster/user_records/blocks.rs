@@ -1,5 +1,5 @@
-//! Blocks and erasures of users: ends the sessions that they concern, and refuses new ones during a
-//! block.
+//! Blocks and erasures of users: ends the sessions that they concern, and refuses new ones
+//! during a block.
 
 use crate::model::{Block, Departure, SessionId, SessionKey, UserId, UserRecord};
 use crate::roster::reconcile::transition::Reconciler;
@@ -92,8 +92,8 @@ impl Roster {
         })
     }
 
-    /// Drops all data of a user; returns the record that prevents other processes from writing it
-    /// again.
+    /// Drops all data of a user; returns the record that prevents other processes from
+    /// writing it again.
     pub fn erase(&self, user: &UserId, shard: u16, now: Timestamp) -> UserRecord {
         self.under_lock(user, now, |locked, hash, reconciler| {
             let mut erased_at = reconciler.times.stamp;
@@ -109,8 +109,8 @@ impl Roster {
         })
     }
 
-    /// Merges records that the store delivered; returns the sessions that they end, to be written
-    /// again.
+    /// Merges records that the store delivered; returns the sessions that they end, to
+    /// be written again.
     pub fn learn(&self, users: &[UserRecord], shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Rewrites {
         let mut rewrites = Rewrites::new();
         for record in users {

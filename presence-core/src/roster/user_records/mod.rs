@@ -1,5 +1,5 @@
-//! Records of users that are kept after their sessions are forgotten: last-seen times, blocks and
-//! erasures.
+//! Records of users that are kept after their sessions are forgotten: last-seen times,
+//! blocks and erasures.
 
 pub(super) mod blocks;
 pub(super) mod records;

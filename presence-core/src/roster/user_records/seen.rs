@@ -19,8 +19,8 @@ impl Roster {
 }
 
 impl Shard {
-    /// When a user was last seen, as other users may know it: at most the time of leaving or
-    /// hiding.
+    /// When a user was last seen, as other users may know it: at most the time of
+    /// leaving or hiding.
     pub(crate) fn shown_seen(&self, head: u32) -> Timestamp {
         let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
         self.hidden_at(head, seen).unwrap_or(seen)

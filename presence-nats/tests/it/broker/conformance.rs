@@ -29,8 +29,8 @@ async fn has_leader(broker: &NatsBroker) {
     let _ = tokio::time::timeout(Duration::from_secs(10), taken).await;
 }
 
-/// Implements the harness for one kind of server and of storage; the streams can be deleted at
-/// `$server`.
+/// Implements the harness for one kind of server and of storage; the streams can be
+/// deleted at `$server`.
 macro_rules! harness {
     ($module:ident, $kind:ident, options: $options:expr, urls: $urls:expr, server: $server:expr, age: $age:expr) => {
         mod $module {

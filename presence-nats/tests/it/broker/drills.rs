@@ -36,8 +36,8 @@ async fn publish(broker: &NatsBroker, message: Publish) -> EventId {
     }
 }
 
-/// Receives all events of a channel. A third of the viewers reconnect at random times, to either
-/// process.
+/// Receives all events of a channel. A third of the viewers reconnect at random times,
+/// to either process.
 async fn view(brokers: [NatsBroker; 2], n: usize, expected: usize) -> Vec<(EventId, String)> {
     let (mut seen, mut from) = (Vec::<(EventId, String)>::new(), Start::Last(usize::MAX));
     loop {
@@ -60,8 +60,8 @@ async fn view(brokers: [NatsBroker; 2], n: usize, expected: usize) -> Vec<(Event
     }
 }
 
-/// Publishes from two processes, disturbs the server meanwhile, and checks what the viewers
-/// received.
+/// Publishes from two processes, disturbs the server meanwhile, and checks what
+/// the viewers received.
 async fn exactly_once<F: Future>(brokers: [NatsBroker; 2], disturb: impl FnOnce() -> F) {
     let each = EVENTS / CHANNELS;
     let viewers: Vec<_> = (0..VIEWERS).map(|n| tokio::spawn(view(brokers.clone(), n, each))).collect();
@@ -145,8 +145,8 @@ async fn viewers_see_each_event_once_while_the_leader_is_killed() {
     exactly_once(brokers, || outside(move || _ = killed.kill_leader_of(&stream))).await;
 }
 
-/// Loses the events, and checks that viewers get `Missed` and then the event that is stored
-/// afterwards.
+/// Loses the events, and checks that viewers get `Missed` and then the event that
+/// is stored afterwards.
 async fn viewers_get_missed_after(brokers: [NatsBroker; 2], lose: impl Future) {
     let viewed = channel("job:1");
     let first = publish(&brokers[0], Publish::new(viewed.clone(), "before")).await;

@@ -1,5 +1,5 @@
-//! The set-up of a drill: two processes on one store, their users, and what each process reports of
-//! them.
+//! The set-up of a drill: two processes on one store, their users, and what each process
+//! reports of them.
 
 use parking_lot::Mutex;
 use presence_core::{
@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 
 /// How many users of each kind there are.
 const USERS: usize = 40;
-/// How long a drill waits for a condition. Drills share two cores with each other and with their
-/// servers.
+/// How long a drill waits for a condition. Drills share two cores with each other and
+/// with their servers.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub fn user(name: &str) -> UserId {
@@ -231,8 +231,8 @@ impl World {
         }
     }
 
-    /// Checks that both processes, the store and a process that starts afterwards agree on all
-    /// changes.
+    /// Checks that both processes, the store and a process that starts afterwards agree
+    /// on all changes.
     pub async fn has_recovered(&self, late: NatsStore) {
         self.sees("both views are fresh", Process::is_fresh).await;
         self.sees("the moved are where they went", |process| process.online("/moved") == USERS / 2).await;

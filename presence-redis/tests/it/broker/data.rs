@@ -1,5 +1,5 @@
-//! The broker's keys in Redis: when they expire, and what happens when the server loses some of
-//! them.
+//! The broker's keys in Redis: when they expire, and what happens when the server loses
+//! some of them.
 
 use super::{channel, describe, lose, message, on, options};
 use crate::rig::{self, REDIS};

@@ -17,8 +17,8 @@ use tokio::sync::Barrier;
 
 const CHANNELS: usize = 10;
 const SUBSCRIBERS: usize = 200;
-/// The number of events of each publisher in each channel. Half are published before the server is
-/// killed.
+/// The number of events of each publisher in each channel. Half are published before the
+/// server is killed.
 const EVENTS: usize = 40;
 /// The time between the kill of the server and its restart.
 const AWAY: Duration = Duration::from_secs(2);

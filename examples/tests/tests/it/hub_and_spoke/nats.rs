@@ -1,5 +1,5 @@
-//! A center and its leaves on NATS: a leaf with its own server, and one that connects to the center
-//! directly.
+//! A center and its leaves on NATS: a leaf with its own server, and one that connects to
+//! the center directly.
 //!
 //! Real servers need real time: the tests assert that each event happens, but not when.
 
@@ -87,8 +87,8 @@ async fn is_stale(node: &Node) -> bool {
     node.get("/api/v2/presence/anybody").await.header("presence-view") == Some("stale")
 }
 
-/// Sets a status. Repeats it while the service answers that the call took too long, as on a busy
-/// machine.
+/// Sets a status. Repeats it while the service answers that the call took too long, as on
+/// a busy machine.
 async fn set(node: &Node, user: &str, status: &str) -> Value {
     let mut stored = Value::Null;
     until("a status is set", async || {

@@ -1,5 +1,5 @@
-//! Tokens that are signed with published keys: Google's of a push, and an identity provider's of a
-//! user.
+//! Tokens that are signed with published keys: Google's of a push, and an identity provider's
+//! of a user.
 
 use super::{Node, events_of, update, updates_of};
 use crate::client::{events, send};

@@ -1,5 +1,5 @@
-//! On real servers, by the real clock: whatever is waited for has a deadline, and nothing is
-//! measured.
+//! On real servers, by the real clock: whatever is waited for has a deadline, and
+//! nothing is measured.
 
 mod misfortunes;
 mod process;

@@ -140,8 +140,8 @@ impl System {
         }
     }
 
-    /// Checks that long after all repairs the processes and the store agree, and all outboxes are
-    /// empty.
+    /// Checks that long after all repairs the processes and the store agree, and all
+    /// outboxes are empty.
     pub fn check_agreement(&self) {
         for (n, process) in self.processes.iter().enumerate().filter_map(|(n, it)| Some((n, it.as_ref()?))) {
             assert!(process.roster.view(self.now).is_fresh(), "F: {n} is stale in the end");

@@ -1,8 +1,8 @@
 //! Random histories: in any order of events, the roster shows what a naive reference derives from
 //! the same facts.
 //!
-//! A failure prints its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first
-//! n.
+//! A failure prints its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n`
+//! the first n.
 
 mod inbound;
 mod queries;

@@ -1,5 +1,5 @@
-//! On a real Redis, by the real clock: whatever is waited for has a deadline, and nothing is
-//! measured.
+//! On a real Redis, by the real clock: whatever is waited for has a deadline, and
+//! nothing is measured.
 
 mod outages;
 mod together;
