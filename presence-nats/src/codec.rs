@@ -83,8 +83,10 @@ impl Gone {
         let is_gone =
             header(OPERATION).is_some_and(|operation| operation != "PUT") || header(MARKER).is_some();
         let time = |name| header(name).and_then(|text| text.parse().ok()).map(Timestamp::from_millis);
-        let (seen_at, placed_at) = (time(SEEN_AT).unwrap_or_default(), time(PLACED_AT).unwrap_or_default());
-        is_gone.then_some(Self { seen_at, placed_at })
+        is_gone.then(|| Self {
+            seen_at: time(SEEN_AT).unwrap_or_default(),
+            placed_at: time(PLACED_AT).unwrap_or_default(),
+        })
     }
 }
 

@@ -43,9 +43,10 @@
 //!   session never extends a later session with the same id.
 //! - **The times of a session are those of its record or those of its latest renewal**, whichever
 //!   are later. A handle follows the stream of renewals as soon as it reads, and keeps some 50
-//!   bytes for each recently renewed session. Each read first waits for all renewals that were
-//!   published before it. A session whose lease is too long for that stream is renewed in its
-//!   record.
+//!   bytes for each recently renewed session. Each read waits for all renewals that were published
+//!   before it. A session whose lease is too long for that stream is renewed in its record. So is a
+//!   session without a heartbeat at its first one; a read of sessions that only declare a status
+//!   waits for no renewals.
 //! - **A read returns everything that was stored before the call**, in a cluster as well. If the
 //!   answering replica lags behind the leader, the store reads from the leader.
 //! - **A watch proves time by writing to both streams**: first an empty batch of renewals, then the

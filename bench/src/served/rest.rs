@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clap::Parser;
 use http::header::CONTENT_TYPE;
-use hub_and_spoke::node::{Stores, keeper, statuses};
+use hub_and_spoke::node::{self, center};
 use hub_and_spoke::{Service, Settings, app, record, rule};
 use presence_axum::auth::{Auth, Identity};
 use presence_core::SystemClock;
@@ -30,11 +30,12 @@ fn auth(settings: &Settings) -> Outcome<Auth> {
 /// A center made like that of its `main`, on the NATS server at this port, or else on memory.
 pub fn service(port: Option<usize>) -> Outcome<Router> {
     let settings = settings(port);
-    let stores = Stores::of(&settings.store()?, &settings.node_id)?;
+    let store = node::store(&settings.store()?, &settings.node_id)?;
     record();
+    let (statuses, presence) = center(&store, SystemClock, &settings);
     // Runs until the process ends.
-    std::mem::forget(keeper(stores.open()?, SystemClock, &settings));
-    let service = Service::new(statuses(&stores.open()?, SystemClock, &settings), auth(&settings)?);
+    std::mem::forget(presence);
+    let service = Service::new(statuses, auth(&settings)?);
     Ok(app(service, settings.cors.cors()?))
 }
 

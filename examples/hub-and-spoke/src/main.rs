@@ -1,7 +1,7 @@
 //! The process: settings, logs, the server.
 
 use clap::Parser;
-use hub_and_spoke::node::{Stores, keeper, statuses};
+use hub_and_spoke::node::{self, center, leaf};
 use hub_and_spoke::{NodeType, Service, Settings, StoreSettings, app, logs, record, rule, server};
 use mimalloc::MiMalloc;
 use presence_axum::auth::Auth;
@@ -60,15 +60,17 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
             tracing::info!(bucket, domain, "statuses are kept in NATS KV");
         }
     }
-    let stores = Stores::of(&kept, &settings.node_id)?;
+    let store = node::store(&kept, &settings.node_id)?;
 
     record();
-    let presence = match settings.node_type {
-        NodeType::Center => Some(keeper(stores.open()?, SystemClock, settings)),
-        NodeType::Leaf => None,
+    let (statuses, presence) = match settings.node_type {
+        NodeType::Center => {
+            let (statuses, presence) = center(&store, SystemClock, settings);
+            (statuses, Some(presence))
+        }
+        NodeType::Leaf => (leaf(&store, SystemClock, settings), None),
     };
-    let service =
-        Service::new(statuses(&stores.open()?, SystemClock, settings), auth).setting(kept.setting());
+    let service = Service::new(statuses, auth).setting(kept.setting());
 
     let (host, port) = (settings.service_host, settings.service_port);
     let bound = TcpListener::bind((host, port)).await;

@@ -1,6 +1,6 @@
 //! A node: the service on a store, and at a center the task that cleans up the store.
 
-use crate::lookaside::{Bounds, Lookaside};
+use crate::lookaside::{Bounds, Changes, Lookaside};
 use crate::status::LASTS;
 use crate::{Settings, Statuses, StoreSettings};
 use async_nats::ConnectOptions;
@@ -15,53 +15,24 @@ use std::time::Duration;
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// The store of a node. Each part of the node opens a handle of its own, as another process would.
-pub enum Stores {
-    /// In this process.
-    Memory(MemoryStore),
-    /// In NATS KV.
-    Nats {
-        /// The servers, separated by commas.
-        urls: String,
-        /// The name of this node in the servers' lists of connections.
-        name: String,
-        /// All other options; boxed because they are large.
-        options: Box<Options>,
-    },
-}
-
-impl Stores {
-    /// The store of these settings, for the node of this name.
-    ///
-    /// # Errors
-    /// A message about the name of the bucket.
-    pub fn of(settings: &StoreSettings, node: &NodeId) -> store::Result<Self> {
-        match settings {
-            StoreSettings::Memory => Ok(Self::Memory(MemoryStore::new().max_bytes(MAX_BYTES))),
-            StoreSettings::Nats { urls, domain, bucket, .. } => {
-                let options = Options::new(Namespace::new(bucket)?).domain(domain.clone());
-                Ok(Self::Nats { urls: urls.join(","), name: node.to_string(), options: options.into() })
-            }
+/// Opens the store of these settings, for the node of this name. NATS is connected in the background,
+/// so a node starts and recovers with its store down; the name is shown in the servers' lists of
+/// connections.
+///
+/// # Errors
+/// A message about the settings of NATS.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn store(settings: &StoreSettings, node: &NodeId) -> store::Result<Arc<dyn PresenceStore>> {
+    Ok(match settings {
+        StoreSettings::Memory => Arc::new(MemoryStore::new().max_bytes(MAX_BYTES)),
+        StoreSettings::Nats { urls, domain, bucket, .. } => {
+            let options = Options::new(Namespace::new(bucket)?).domain(domain.clone());
+            let connect = ConnectOptions::new().name(node.as_str());
+            Arc::new(NatsStore::connect(&urls.join(","), connect, options)?)
         }
-    }
-
-    /// Opens a handle. NATS is connected in the background, so a node starts and recovers with its
-    /// store down.
-    ///
-    /// # Errors
-    /// A message about the settings of NATS.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn open(&self) -> store::Result<Arc<dyn PresenceStore>> {
-        Ok(match self {
-            Self::Memory(store) => Arc::new(store.clone()),
-            Self::Nats { urls, name, options } => {
-                let connect = ConnectOptions::new().name(name);
-                Arc::new(NatsStore::connect(urls, connect, Options::clone(options))?)
-            }
-        })
-    }
+    })
 }
 
 /// The windows by which a center judges that a status has lapsed: it lasts until the time in its
@@ -70,13 +41,36 @@ pub fn policy() -> Policy {
     Policy::default().lease_for(LASTS).grace(Duration::ZERO).declared_only(DeclaredOnly::Alive)
 }
 
-/// Starts reading and writing statuses.
+/// Starts a leaf: it reads and writes statuses.
 ///
 /// # Panics
 /// Outside a tokio runtime.
-pub fn statuses(store: &Arc<dyn PresenceStore>, clock: impl Clock, settings: &Settings) -> Statuses {
+pub fn leaf(store: &Arc<dyn PresenceStore>, clock: impl Clock, settings: &Settings) -> Statuses {
+    statuses(store, Changes::of(Arc::clone(store)), clock, settings)
+}
+
+/// Starts a center: a leaf and its [`keeper`]. Both follow one watch of the store.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn center(
+    store: &Arc<dyn PresenceStore>,
+    clock: impl Clock + Clone,
+    settings: &Settings,
+) -> (Statuses, Presence) {
+    let (watched, changes) = Changes::shared(Arc::clone(store));
+    let presence = keeper(watched, clock.clone(), settings);
+    (statuses(store, changes, clock, settings), presence)
+}
+
+fn statuses(
+    store: &Arc<dyn PresenceStore>,
+    changes: Changes,
+    clock: impl Clock,
+    settings: &Settings,
+) -> Statuses {
     let bounds = Bounds { bytes: settings.cache_max_cost, counters: settings.cache_num_counters };
-    let lookaside = Lookaside::start(Arc::clone(store), Arc::new(clock), bounds);
+    let lookaside = Lookaside::start(Arc::clone(store), changes, Arc::new(clock), bounds);
     Statuses::new(Arc::clone(store), lookaside, settings.node_id.clone())
 }
 

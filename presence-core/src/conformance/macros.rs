@@ -25,6 +25,7 @@ macro_rules! conformance_tests {
             touch::n1_the_last_heartbeat_of_a_node_carries_its_drain_time
             touch::n2_facts_carry_the_nodes_of_held_sessions
             touch::t1_touch_moves_times_forward_only
+            touch::t1_a_session_that_only_declared_is_touched
             touch::t2_touch_returns_missing_sessions_and_creates_none
             touch::t2_touch_returns_departed_sessions
             forget::f1_forget_removes_sessions_that_were_not_seen_since

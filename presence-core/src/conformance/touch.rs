@@ -2,7 +2,8 @@
 
 use super::Harness;
 use super::scene::{Scene, node};
-use crate::model::{Node, Session};
+use crate::Timestamp;
+use crate::model::{Node, Session, Status};
 use crate::store::{Misses, Touch};
 use std::slice;
 use std::time::Duration;
@@ -69,6 +70,37 @@ pub async fn t1_touch_moves_times_forward_only<H: Harness>(harness: &H) {
     }
     let expected = [(200, 100), (200, 170), (200, 170), (300, 300), (300, 301)];
     assert_eq!(times, expected.map(|(seen, active)| (scene.at(seen), scene.at(active))));
+}
+
+/// T1: the heartbeats of a session that had only declared a status, the first included.
+pub async fn t1_a_session_that_only_declared_is_touched<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let mut reader = scene.follower().await;
+    let declared = Some(scene.declared(Status::Busy, "meeting", 10));
+    let never = Timestamp::ZERO;
+    let session = Session { declared, seen_at: never, active_at: never, ..scene.session("u", 10) };
+    scene.put_one(&session).await;
+    assert_eq!(scene.load_one("u").await.as_ref(), Some(&session));
+    for (seen, active) in [(20, 15), (40, 30), (30, 20)] {
+        assert_eq!(scene.touched(&[scene.touch(&session, seen, active)]).await, Misses::new());
+        let times = scene.load_one("u").await.map(|stored| (stored.seen_at, stored.active_at));
+        let latest = if seen == 20 { (20, 15) } else { (40, 30) };
+        assert_eq!(times, Some((scene.at(latest.0), scene.at(latest.1))));
+    }
+    let touched = Session { seen_at: scene.at(40), active_at: scene.at(30), ..session };
+    reader
+        .until("the touches arrive", |reader| reader.view.sessions.get(&touched.key()) == Some(&touched))
+        .await;
+    // A later status keeps the times.
+    let again = Session {
+        declared: Some(scene.declared(Status::Away, "lunch", 50)),
+        seen_at: never,
+        active_at: never,
+        ..touched.clone()
+    };
+    scene.put_one(&again).await;
+    let stored = scene.load_one("u").await;
+    assert_eq!(stored, Some(Session { declared: again.declared, ..touched }));
 }
 
 /// T2: touch returns the sessions that the store lacks, and creates none of them.

@@ -3,7 +3,9 @@
 /// Implements all methods of [`PresenceStore`](crate::PresenceStore) by calling the same methods of
 /// another store. It returns the futures of that store without boxing them again.
 ///
-/// Use it in an `impl` block. A wrapper that changes some methods has to write out the whole trait.
+/// Use it in an `impl` block. `delegate_store!(@but_watch |wrapper| wrapper.store)` leaves out
+/// `watch`, for a wrapper that changes it. One that changes other methods has to write out the whole
+/// trait.
 ///
 /// ```
 /// use presence_core::testing::conformance::ReferenceStore;
@@ -18,6 +20,10 @@
 #[macro_export]
 macro_rules! delegate_store {
     (|$this:ident| $store:expr) => {
+        $crate::delegate_store!(@but_watch |$this| $store);
+        $crate::delegate_store!(@watch |$this| $store);
+    };
+    (@but_watch |$this:ident| $store:expr) => {
         fn touch_now(
             &self,
             touches: &[$crate::store::Touch],
@@ -29,9 +35,20 @@ macro_rules! delegate_store {
         $crate::delegate_store!(@batch |$this| $store, put($crate::store::Session) -> ());
         $crate::delegate_store!(@batch |$this| $store, touch($crate::store::Touch) -> $crate::store::Misses);
         $crate::delegate_store!(@batch |$this| $store, load($crate::UserId) -> $crate::store::Facts);
-        $crate::delegate_store!(@but_put_touch_and_load |$this| $store);
+        $crate::delegate_store!(@others |$this| $store);
     };
     (@but_put_touch_and_load |$this:ident| $store:expr) => {
+        $crate::delegate_store!(@others |$this| $store);
+        $crate::delegate_store!(@watch |$this| $store);
+    };
+    (@watch |$this:ident| $store:expr) => {
+        fn watch(&self) -> $crate::store::BoxStream<'static, $crate::store::FeedEvent> {
+            let $this = self;
+            $crate::PresenceStore::watch(&$store)
+        }
+    };
+    // All methods but `put`, `touch`, `load` and `watch`.
+    (@others |$this:ident| $store:expr) => {
         fn shards(&self) -> u16 {
             let $this = self;
             $crate::PresenceStore::shards(&$store)
@@ -44,11 +61,6 @@ macro_rules! delegate_store {
 
         $crate::delegate_store!(@batch |$this| $store, remember($crate::store::UserRecord) -> ());
         $crate::delegate_store!(@batch |$this| $store, forget($crate::store::ForgetIf) -> ());
-
-        fn watch(&self) -> $crate::store::BoxStream<'static, $crate::store::FeedEvent> {
-            let $this = self;
-            $crate::PresenceStore::watch(&$store)
-        }
 
         fn now<'a, 'async_trait>(
             &'a self,

@@ -121,7 +121,8 @@ impl Beats {
         self.shared.news.subscribe()
     }
 
-    /// Advances the times of a session to those of its latest renewal.
+    /// Advances the times of a session to those of its latest renewal. A session without a heartbeat
+    /// has none: its first heartbeat is written to its record.
     pub(crate) fn renew(&self, session: &mut Session) {
         if let Some(known) = self.shared.times.lock().get(&session.user, &session.id) {
             session.touch(known.seen_at, known.active_at);

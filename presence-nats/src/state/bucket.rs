@@ -106,13 +106,15 @@ impl Streams {
         Ok(found)
     }
 
-    /// The last messages of all sessions of these users, in no order, as of this call.
+    /// The last messages of all sessions and of the records of these users, in no order, as of this
+    /// call.
     pub(crate) async fn of_users(&self, traits: Traits, users: &[&UserId]) -> Outcome<Vec<Raw>> {
         let floor = self.floor(traits).await?;
-        let filters: Vec<String> = users.iter().map(|user| self.keys.of_user(user)).collect();
+        let filters: Vec<String> =
+            users.iter().flat_map(|user| [self.keys.of_user(user), self.keys.user(user)]).collect();
         let mut found = Vec::new();
         // The parts are read one after the other, since an answer has up to a thousand records.
-        let mut parts: Vec<&[String]> = filters.chunks(USERS_AT_ONCE).rev().collect();
+        let mut parts: Vec<&[String]> = filters.chunks(2 * USERS_AT_ONCE).rev().collect();
         while let Some(part) = parts.pop() {
             match self.many(traits, floor, part).await? {
                 Many::All(raws) => found.extend(raws),

@@ -78,6 +78,8 @@ pub(crate) struct There {
     pub(crate) revision: u64,
     pub(crate) has_left: bool,
     pub(crate) lease: Duration,
+    /// The last heartbeat in the record, without renewals.
+    pub(crate) seen_at: Timestamp,
 }
 
 /// The registration of a watch, which keeps the entries up to date until it is dropped.
@@ -208,7 +210,8 @@ impl Known {
     pub(crate) fn there(&self, watched: Option<u32>, user: &UserId, id: &SessionId) -> Option<There> {
         let entry = self.memory.lock().entries.get(&self.hash(user, id)).copied()?;
         let digest = entry.digest.filter(|_| watched == Some(entry.generation))?;
-        Some(There { revision: entry.revision, has_left: digest.left.is_some(), lease: digest.lease })
+        let RecordDigest { left, lease, seen_at, .. } = digest;
+        Some(There { revision: entry.revision, has_left: left.is_some(), lease, seen_at })
     }
 
     /// Registers a new watch. Entries that it does not confirm are no longer certain.

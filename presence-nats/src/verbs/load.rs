@@ -4,9 +4,8 @@ use crate::codec::Record;
 use crate::error::{Failure, Outcome, corrupt};
 use crate::jetstream::streams::Traits;
 use crate::store::Shared;
-use futures_util::future::try_join3;
-use presence_core::UserId;
 use presence_core::store::{Facts, Result, Session, UserRecord};
+use presence_core::{Timestamp, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Shared {
@@ -18,25 +17,24 @@ impl Shared {
         let each: BTreeSet<&UserId> = users.iter().collect();
         let each: Vec<&UserId> = each.into_iter().collect();
         let keys = &self.streams.keys;
-        let kept = each.iter().map(|user| keys.user(user)).collect();
-        let (raws, mut kept, ()) = try_join3(
-            self.streams.of_users(traits, &each),
-            self.streams.latest(traits, kept),
-            self.beats.catch_up(),
-        )
-        .await?;
         let mut of_users: BTreeMap<UserId, Vec<Session>> = BTreeMap::new();
-        for raw in raws {
+        let mut records: BTreeMap<UserId, UserRecord> = BTreeMap::new();
+        for raw in self.streams.of_users(traits, &each).await? {
             match raw.read(keys) {
-                Record::Session(mut session) => {
-                    self.beats.renew(&mut session);
-                    of_users.entry(session.user.clone()).or_default().push(session);
-                }
+                Record::Session(session) => of_users.entry(session.user.clone()).or_default().push(session),
+                Record::User(record) => _ = records.insert(record.user.clone(), record),
                 Record::Unreadable => {
                     return Err(Failure::Other(corrupt("a record of one of these users cannot be read")));
                 }
-                Record::Gone(_) | Record::Node(_) | Record::User(_) | Record::Foreign => {}
+                Record::Gone(_) | Record::Node(_) | Record::Foreign => {}
             }
+        }
+        // A record without a heartbeat has no renewals (`touch`).
+        let mut renewed: Vec<&mut Session> =
+            of_users.values_mut().flatten().filter(|session| session.seen_at > Timestamp::ZERO).collect();
+        if !renewed.is_empty() {
+            self.beats.catch_up().await?;
+            renewed.iter_mut().for_each(|session| self.beats.renew(session));
         }
         for sessions in of_users.values_mut() {
             sessions.sort_unstable_by(|one, other| one.id.cmp(&other.id));
@@ -54,17 +52,8 @@ impl Shared {
         let subjects = holding.into_iter().map(|id| self.streams.keys.node(id)).collect();
         let mut nodes = self.read_nodes(traits, subjects).await?;
         nodes.sort_unstable();
-        let mut records: Vec<UserRecord> = Vec::new();
-        for user in users {
-            // Each user once: a repeated id finds its record already taken.
-            match kept.remove(&keys.user(user)).map(|raw| raw.read(keys)) {
-                Some(Record::User(record)) => records.push(record),
-                Some(Record::Unreadable) => {
-                    return Err(Failure::Other(corrupt("a record of one of these users cannot be read")));
-                }
-                _ => {}
-            }
-        }
+        // Each record once, even if a user is repeated.
+        let records = users.iter().filter_map(|user| records.remove(user)).collect();
         Ok(Facts { sessions, nodes, users: records })
     }
 }

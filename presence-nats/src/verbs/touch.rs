@@ -101,7 +101,7 @@ impl Shared {
             return Ok(Misses::new());
         }
         let there = self.there(traits, renewals.keys().copied()).await?;
-        let (mut misses, mut short, mut long) = (Misses::new(), Vec::new(), Renewals::new());
+        let (mut misses, mut batch, mut records) = (Misses::new(), Vec::<Beat>::new(), Renewals::new());
         for ((user, id), (seen_at, active_at)) in renewals {
             let there = there.get(&(*user, *id));
             if there.is_none_or(|there| there.has_left) {
@@ -109,18 +109,21 @@ impl Shared {
             }
             match there {
                 None => {}
-                // The lease is so long that the stream of renewals would expire the renewal before
-                // the lease ends.
-                Some(there) if there.lease + there.lease / 4 > self.streams.beats_for() => {
-                    long.insert((user, id), (*seen_at, *active_at));
+                // A lease that is so long that the stream of renewals would expire the renewal before
+                // the lease ends, or the first heartbeat of a session that only declared a status: a
+                // read need not look for renewals of a record without a heartbeat.
+                Some(there)
+                    if there.lease + there.lease / 4 > self.streams.beats_for()
+                        || there.seen_at == Timestamp::ZERO =>
+                {
+                    records.insert((user, id), (*seen_at, *active_at));
                 }
                 Some(there) => {
-                    short.push(((*user).clone(), (*id).clone(), *seen_at, *active_at, there.revision));
+                    batch.push(((*user).clone(), (*id).clone(), *seen_at, *active_at, there.revision));
                 }
             }
         }
-        let short: Vec<Beat> = short;
-        let (gone, ()) = try_join(self.renew_records(traits, long), self.beats.publish(&short)).await?;
+        let (gone, ()) = try_join(self.renew_records(traits, records), self.beats.publish(&batch)).await?;
         misses.extend(gone);
         Ok(misses)
     }
@@ -155,11 +158,9 @@ impl Shared {
             let session = found.and_then(|raw| Session::of(raw.read(&self.streams.keys)));
             let there_now = |session| State::There { session, tells_of_deletion };
             self.known.fill(user, id, revision, session.as_ref().map_or(State::Gone, there_now));
-            if let Some(Session { placement, .. }) = session {
-                there.insert(
-                    (user, id),
-                    There { revision, has_left: placement.left.is_some(), lease: placement.lease },
-                );
+            if let Some(Session { placement, seen_at, .. }) = session {
+                let (has_left, lease) = (placement.left.is_some(), placement.lease);
+                there.insert((user, id), There { revision, has_left, lease, seen_at });
             }
         }
         Ok(there)

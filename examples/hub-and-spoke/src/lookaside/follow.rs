@@ -1,28 +1,23 @@
 //! The watch: updates cached entries, and never inserts any.
 
-use super::Inner;
+use super::{Changes, Inner};
 use crate::status::{SESSION, is_status};
 use futures_util::StreamExt;
 use presence_core::UserId;
-use presence_core::random;
 use presence_core::store::{FeedEvent, ForgetIf};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The shortest and the longest pause before an ended watch is restarted.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
-
 /// How often the view is checked for the log.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-pub async fn run(inner: Arc<Inner>) {
-    let mut pause = PAUSE.0;
+pub async fn run(inner: Arc<Inner>, mut changes: Changes) {
     loop {
+        let mut feed = changes.watch().await;
         // Entries that were cached while there was no watch. The new watch confirms them; the
         // others are dropped once it is complete.
         let mut unconfirmed: HashSet<UserId> = inner.cache.users().collect();
-        let mut feed = inner.store.watch();
         loop {
             // The view may become stale without any event.
             let next = tokio::time::timeout(CHECK_EVERY, feed.next()).await;
@@ -33,14 +28,12 @@ pub async fn run(inner: Arc<Inner>) {
                 Err(_) => continue,
             };
             if matches!(event, FeedEvent::Alive { .. }) {
-                pause = PAUSE.0;
+                changes.works();
             }
             apply(&inner, event, &mut unconfirmed).await;
         }
         inner.sight.lost();
         tracing::debug!("the store's watch ended; watching anew");
-        tokio::time::sleep(pause.mul_f64(0.5 + random::fraction() / 2.0)).await;
-        pause = (pause * 2).min(PAUSE.1);
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `cache` | the cached sessions, limited by bytes, with eviction by W-TinyLFU |
 //! | `flights` | one load for all callers that wait for a user, merged with concurrent changes |
+//! | `changes` | where changes come from: a watch of its own, or that of another reader |
 //! | `follow` | the watch: updates or drops cached entries |
 //! | `view` | the store's time, and whether the view is fresh |
 //! | `counters` | statistics |
@@ -21,11 +22,13 @@
 //!   confirmed them.
 
 mod cache;
+mod changes;
 mod counters;
 mod flights;
 mod follow;
 mod view;
 
+pub use changes::Changes;
 pub use counters::Counted;
 
 use crate::Shown;
@@ -92,11 +95,16 @@ impl Drop for AbortOnDrop {
 }
 
 impl Lookaside {
-    /// Reads from this store, and follows its watch.
+    /// Reads from this store, and follows its changes.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn start(store: Arc<dyn PresenceStore>, clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
+    pub fn start(
+        store: Arc<dyn PresenceStore>,
+        changes: Changes,
+        clock: Arc<dyn Clock>,
+        bounds: Bounds,
+    ) -> Self {
         let counters = Arc::new(Counters::default());
         let inner = Arc::new(Inner {
             cache: Cache::new(bounds, Arc::clone(&counters)),
@@ -107,7 +115,7 @@ impl Lookaside {
             clock,
             counters,
         });
-        let follows = Arc::new(AbortOnDrop(tokio::spawn(follow::run(Arc::clone(&inner)))));
+        let follows = Arc::new(AbortOnDrop(tokio::spawn(follow::run(Arc::clone(&inner), changes))));
         Self { inner, _follows: follows }
     }
 

@@ -27,7 +27,8 @@ found! {
         put::p1_a_leave_wins_against_the_placement_that_it_has_seen;
     repeats_in_a_batch_that_are_lost: RepeatsInABatchAreLost by put::p3_a_batch_may_repeat_a_session;
     large_batches_that_are_cut: LargeBatchesAreCut by put::p3_a_batch_may_exceed_a_mebibyte;
-    a_touch_that_goes_backwards: TouchGoesBackwards by touch::t1_touch_moves_times_forward_only;
+    a_touch_that_goes_backwards: TouchGoesBackwards by touch::t1_touch_moves_times_forward_only,
+        touch::t1_a_session_that_only_declared_is_touched;
     a_touch_that_creates: TouchCreates by touch::t2_touch_returns_missing_sessions_and_creates_none,
         forget::f1_a_forgotten_session_misses_its_touch_and_returns_with_a_put;
     a_touch_that_hides_the_departed: TouchHidesTheDeparted by touch::t2_touch_returns_departed_sessions;

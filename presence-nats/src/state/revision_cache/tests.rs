@@ -68,7 +68,10 @@ async fn a_session_is_certain_to_exist_only_if_an_up_to_date_watch_has_read_it()
     // The watch has not read the session, which may have been deleted since.
     assert_eq!(is_there(watched), None);
     known.record_read(&feeding, &stored.key(), 7, there(&stored));
-    assert_eq!(is_there(watched), Some(There { revision: 7, has_left: false, lease: MINUTE }));
+    assert_eq!(
+        is_there(watched),
+        Some(There { revision: 7, has_left: false, lease: MINUTE, seen_at: stored.seen_at })
+    );
     known.record_read(&feeding, &stored.key(), 9, State::Gone);
     assert_eq!(is_there(watched), None);
     // A late answer does not restore a session that was forgotten meanwhile.

@@ -1,6 +1,7 @@
 //! hub-and-spoke: its contract, line by line.
 
 mod batch;
+mod center;
 mod cors;
 mod keeper;
 mod lookaside;

@@ -4,8 +4,7 @@
 //! Real servers need real time: the tests assert that each event happens, but not when.
 
 use super::node::{Node, admin, settings};
-use hub_and_spoke::node::Stores;
-use hub_and_spoke::{Settings, StoreSettings};
+use hub_and_spoke::{Settings, StoreSettings, node as service};
 use presence_core::SystemClock;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -27,8 +26,8 @@ async fn node(id: &str, arguments: &[&str]) -> Node {
     let settings = Settings { node_id: id.parse().unwrap(), ..settings(arguments) };
     let store = settings.store().unwrap();
     assert!(matches!(store, StoreSettings::Nats { .. }));
-    let stores = Stores::of(&store, &settings.node_id).unwrap();
-    Node::by(stores.open().unwrap(), SystemClock, &settings).await
+    let store = service::store(&store, &settings.node_id).unwrap();
+    Node::by(store, SystemClock, &settings).await
 }
 
 async fn center(nats: &Nats) -> Node {

@@ -83,7 +83,7 @@ impl Node {
         record();
         let tokens = settings.tokens().unwrap().clock(clock.clone());
         let auth = Auth::new(tokens).authorize(rule(settings.writes()));
-        let service = Service::new(node::statuses(&store, clock, settings), auth);
+        let service = Service::new(node::leaf(&store, clock, settings), auth);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

@@ -71,23 +71,64 @@ async fn say(address: SocketAddr, user: &str, content: &str) {
     .await;
 }
 
+/// The content of messages that are sent until one arrives.
+const BEGUN: &str = "begun";
+
+/// The content of the client's next message that has another content than [`BEGUN`].
+async fn content(client: &mut Client) -> String {
+    loop {
+        let message = client.of("message").await;
+        if message["data"]["content"] != BEGUN {
+            return text(&message["data"]["content"]);
+        }
+    }
+}
+
+/// Waits until messages that are sent at each of these processes reach the client. An instance that
+/// has just started, or whose server was away, gets only what is sent after it has subscribed.
+async fn messages_reach(client: &mut Client, from: &[&Process]) {
+    let while_waiting = Duration::from_millis(200);
+    for process in from {
+        soon(async {
+            loop {
+                say(process.address, "carol", BEGUN).await;
+                if tokio::time::timeout(while_waiting, client.of("message")).await.is_ok() {
+                    break;
+                }
+            }
+        })
+        .await;
+    }
+}
+
 async fn crosses(flags: &[&str]) {
     let (one, two) = pair(flags).await;
     let mut alice = enter(&one, "alice").await;
     let mut tab = enter(&two, "alice").await;
     let mut bob = enter(&two, "bob").await;
     assert_eq!(alice.changes_until("bob").await, []);
-    // Typing.
-    bob.send_json(json!({"type": "typing", "channel_id": "general"})).await;
+    for client in [&mut alice, &mut tab, &mut bob] {
+        messages_reach(client, &[&one, &two]).await;
+    }
+    // Typing, which may be lost.
     for client in [&mut alice, &mut tab] {
-        assert_eq!(client.of("typing").await["user_id"], "bob");
+        let typing = soon(async {
+            loop {
+                bob.send_json(json!({"type": "typing", "channel_id": "general"})).await;
+                let typing = tokio::time::timeout(Duration::from_millis(200), client.of("typing")).await;
+                if let Ok(typing) = typing {
+                    return typing;
+                }
+            }
+        });
+        assert_eq!(typing.await["user_id"], "bob");
     }
     // Messages, from both sides: each once, and in order.
     for n in 0..6 {
         let from = if n % 2 == 0 { &one } else { &two };
         say(from.address, "carol", &n.to_string()).await;
         for client in [&mut alice, &mut tab, &mut bob] {
-            assert_eq!(client.of("message").await["data"]["content"], n.to_string());
+            assert_eq!(content(client).await, n.to_string());
         }
     }
     // Two tabs are one user: closing one changes nothing for others.
@@ -217,8 +258,8 @@ async fn a_redis_that_comes_back_empty_is_refilled_with_users_and_blocks() {
         let told = client.changes_until("carol").await;
         assert!(told.iter().all(|(_, status)| status == "online"), "{told:?}");
     }
-    say(three.address, "carol", "hello again").await;
-    soon(async { while alice.of("message").await["data"]["content"] != "hello again" {} }).await;
+    messages_reach(&mut alice, &[&three]).await;
+    messages_reach(&mut bob, &[&three]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

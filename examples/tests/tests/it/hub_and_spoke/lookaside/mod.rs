@@ -8,7 +8,7 @@ mod races;
 
 use super::node::clock;
 use gated::Gated;
-use hub_and_spoke::lookaside::{Bounds, Counted, Lookaside};
+use hub_and_spoke::lookaside::{Bounds, Changes, Counted, Lookaside};
 use hub_and_spoke::status::{LASTS, Wanted, cleared};
 use presence_core::store::Session;
 use presence_core::testing::ManualClock;
@@ -35,7 +35,9 @@ impl Scene {
         let clock = ManualClock::at(clock().now() - Duration::from_secs(2));
         let store = ReferenceStore::with_shards(clock.clone(), 3);
         let gate = Gated::new(store.clone());
-        let lookaside = Lookaside::start(Arc::new(gate.clone()), Arc::new(clock.clone()), bounds);
+        let gated: Arc<dyn PresenceStore> = Arc::new(gate.clone());
+        let lookaside =
+            Lookaside::start(Arc::clone(&gated), Changes::of(gated), Arc::new(clock.clone()), bounds);
         let scene = Self { clock, store, gate, lookaside };
         scene.advance(4).await;
         assert!(!scene.lookaside.is_stale());

@@ -3,10 +3,10 @@
 use super::{Scene, user};
 use futures_util::future::join_all;
 use hub_and_spoke::Statuses;
-use hub_and_spoke::lookaside::{Bounds, Lookaside};
+use hub_and_spoke::lookaside::{Bounds, Changes, Lookaside};
 use hub_and_spoke::status::{LASTS, Wanted};
 use presence_core::testing::conformance::ReferenceStore;
-use presence_core::{NodeId, Status};
+use presence_core::{NodeId, PresenceStore, Status};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,8 +106,9 @@ async fn a_write_is_stamped_by_the_stores_time_from_the_first_one_on() {
     let clock = super::clock();
     let store = ReferenceStore::new(clock.clone());
     store.faults().jump_clock(600_000);
-    let store = Arc::new(store);
-    let lookaside = Lookaside::start(store.clone(), Arc::new(clock.clone()), Bounds::default());
+    let store: Arc<dyn PresenceStore> = Arc::new(store);
+    let changes = Changes::of(store.clone());
+    let lookaside = Lookaside::start(store.clone(), changes, Arc::new(clock.clone()), Bounds::default());
     let here = Statuses::new(store, lookaside.clone(), NodeId::new("here").unwrap());
     // Before the watch has delivered anything.
     let ttl = Duration::from_secs(5);
