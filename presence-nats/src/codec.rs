@@ -2,6 +2,7 @@
 //! `nats kv get`.
 
 use crate::keys::{Key, Keys};
+use async_nats::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use presence_core::store::{Block, ForgetIf, Node, Session, Touch, UserRecord};
 use presence_core::{SessionId, SessionKey, Timestamp, UserId};
@@ -223,6 +224,13 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
         bytes.extend(&bits.to_be_bytes()[1..quad.len()]);
     }
     Some(bytes)
+}
+
+/// Finds a header of a message. Messages have few headers, so comparing names costs less than a
+/// lookup in the map, which has to check and hash the name.
+pub(crate) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let (_, values) = headers.iter().find(|(known, _)| AsRef::<str>::as_ref(*known) == name)?;
+    values.first().map(HeaderValue::as_str)
 }
 
 /// Finds a header in the raw header block that old servers answer with.

@@ -1,5 +1,6 @@
 //! The header by which an event refers to the event before it.
 
+use crate::codec::value;
 use async_nats::HeaderMap;
 
 /// The header of an event: `<incarnation> <previous> <bytes>`, followed by `last` if the event
@@ -42,7 +43,7 @@ impl Chain {
     }
 
     pub(super) fn of(headers: Option<&HeaderMap>) -> Option<Self> {
-        Self::parse(headers?.get(CHAIN)?.as_str())
+        Self::parse(value(headers?, CHAIN)?)
     }
 }
 

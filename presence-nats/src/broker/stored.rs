@@ -1,6 +1,7 @@
 //! Events as they are stored in the stream.
 
 use super::chain::Chain;
+use crate::codec::value;
 use async_nats::Message;
 use bytes::Bytes;
 use presence_core::Timestamp;
@@ -45,11 +46,11 @@ impl Stored {
     /// Reads it from the answer to a direct get.
     pub(super) fn direct(message: Message) -> Option<Self> {
         let headers = message.headers?;
-        let seq = headers.get("Nats-Sequence")?.as_str().parse().ok()?;
-        let at = headers.get("Nats-Time-Stamp")?.as_str().to_owned();
+        let seq = value(&headers, "Nats-Sequence")?.parse().ok()?;
+        let at = value(&headers, "Nats-Time-Stamp")?.to_owned();
         let at = crate::jetstream::api::Time::try_from(at).ok()?.0;
-        let message_id = headers.get(MESSAGE_ID).map(|id| id.as_str().into());
-        let nonce = headers.get(NONCE).and_then(|text| nonce(text.as_str()));
+        let message_id = value(&headers, MESSAGE_ID).map(Box::from);
+        let nonce = value(&headers, NONCE).and_then(nonce);
         let chain = Chain::of(Some(&headers));
         Some(Self { seq, at, chain, message_id, nonce, payload: message.payload })
     }

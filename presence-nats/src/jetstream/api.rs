@@ -28,12 +28,10 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Any answer of JetStream: an error, or the requested value.
+/// The error in an answer of JetStream; `None` if the answer is the requested value.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Answer<T> {
-    Refused { error: Refusal },
-    Given(T),
+pub(crate) struct Answer {
+    pub(crate) error: Option<Refusal>,
 }
 
 /// The acknowledgement of a published message.

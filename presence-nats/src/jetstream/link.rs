@@ -1,11 +1,11 @@
 //! Requests to JetStream over one connection, each with a timeout.
 
-use crate::codec::{FORGOTTEN, Forgotten, Gone, Raw, encode};
+use crate::codec::{FORGOTTEN, Forgotten, Gone, Raw, encode, value};
 use crate::error::{Failure, Outcome, code, corrupt, rejected, timeout, unanswered, unavailable};
 use crate::jetstream::api::{Ack, Answer, NewStream, StreamInfo};
 use async_nats::client::Request;
 use async_nats::connection::State;
-use async_nats::{Client, HeaderMap, HeaderValue, Message, Subscriber};
+use async_nats::{Client, HeaderMap, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use parking_lot::Mutex;
@@ -226,13 +226,11 @@ impl Link {
 
 /// Decodes an answer of JetStream's API.
 fn given<T: DeserializeOwned>(payload: &[u8]) -> Outcome<T> {
-    match serde_json::from_slice(payload) {
-        Ok(Answer::Given(given)) => Ok(given),
-        Ok(Answer::Refused { error }) if error.err_code == code::STREAM_NOT_FOUND => {
-            Err(Failure::NoStream(error.into()))
-        }
-        Ok(Answer::Refused { error }) => Err(Failure::Refused(error)),
-        Err(error) => Err(Failure::Other(unreadable(error))),
+    let unreadable = |error| Failure::Other(unreadable(error));
+    match serde_json::from_slice::<Answer>(payload).map_err(unreadable)?.error {
+        None => serde_json::from_slice(payload).map_err(unreadable),
+        Some(error) if error.err_code == code::STREAM_NOT_FOUND => Err(Failure::NoStream(error.into())),
+        Some(error) => Err(Failure::Refused(error)),
     }
 }
 
@@ -243,7 +241,7 @@ fn unreadable(error: serde_json::Error) -> Error {
 /// Reads a message from the answer to a direct get.
 pub(crate) fn direct(message: Message) -> Option<Raw> {
     let headers = message.headers?;
-    let header = |name: &str| headers.get(name).map(HeaderValue::as_str);
+    let header = |name: &str| value(&headers, name);
     let (subject, seq) = (header("Nats-Subject")?.to_owned(), header("Nats-Sequence")?.parse().ok()?);
     let at =
         header("Nats-Time-Stamp").and_then(|at| crate::jetstream::api::Time::try_from(at.to_owned()).ok());

@@ -1,6 +1,6 @@
 //! An ordered reader of a stream that notices missing messages.
 
-use crate::codec::{INCARNATION, Raw, encode};
+use crate::codec::{INCARNATION, Raw, encode, value};
 use crate::error::{Failure, Outcome, code};
 use crate::jetstream::api::{ConsumerConfig, ConsumerInfo, MessageGot, NewConsumer, StreamInfo, nanos};
 use crate::jetstream::link::Link;
@@ -180,8 +180,8 @@ impl Reader {
 
     /// Answers a flow-control message, which the server waits for before it sends more.
     fn control(&self, message: Message) {
-        let stalled = message.headers.as_ref().and_then(|headers| headers.get("Nats-Consumer-Stalled"));
-        let answer_to = message.reply.or_else(|| stalled.map(|subject| subject.as_str().into()));
+        let stalled = message.headers.as_ref().and_then(|headers| value(headers, "Nats-Consumer-Stalled"));
+        let answer_to = message.reply.or_else(|| stalled.map(Into::into));
         if let Some(subject) = answer_to {
             let client = self.link.client.clone();
             // Publishing waits only while the client's buffer is full, which must not block the
@@ -262,8 +262,7 @@ impl Drop for Reader {
 /// Reads a message of one of the store's streams.
 fn raw(message: Message, place: &ReadPosition) -> Raw {
     let (gone, forgotten) = marks(message.headers.as_ref());
-    let incarnation =
-        message.headers.as_ref().and_then(|headers| headers.get(INCARNATION)?.as_str().parse().ok());
+    let incarnation = message.headers.as_ref().and_then(|headers| value(headers, INCARNATION)?.parse().ok());
     let subject = String::from(message.subject.as_str());
     let (seq, at, incarnation) = (place.stream_seq, place.at, incarnation.unwrap_or_default());
     Raw { subject, seq, at, gone, forgotten, incarnation, payload: message.payload }

@@ -3,12 +3,13 @@
 
 use crate::codec::{
     FORGOTTEN, Forgotten, Gone, OPERATION, PLACED_AT, Raw, SEEN_AT, base64, encode, encode_user, header,
+    value,
 };
 use crate::error::{Failure, Outcome, code, corrupt, unavailable};
 use crate::jetstream::api::MessageGot;
 use crate::jetstream::link::direct;
 use crate::jetstream::streams::{Streams, Traits};
-use async_nats::{HeaderMap, HeaderValue, Message};
+use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use presence_core::store::{BATCH_ENTRIES, ForgetIf};
@@ -151,7 +152,7 @@ impl Streams {
         let (raws, end) = self.link.get_many(&self.keys.state, &body, direct).await?;
         let number = |name: &str| {
             let headers = end.headers.as_ref()?;
-            headers.get(name)?.as_str().parse::<u64>().ok()
+            value(headers, name)?.parse::<u64>().ok()
         };
         match end.status.map(|status| status.as_u16()) {
             Some(204) if number("Nats-Num-Pending").unwrap_or_default() > 0 => Ok(Many::Excess),
@@ -227,6 +228,6 @@ fn cut(subjects: &[String], limit: usize) -> impl Iterator<Item = &[String]> {
 /// Reads the headers of a message that concern deletions.
 pub(crate) fn marks(headers: Option<&HeaderMap>) -> (Option<Gone>, Option<Forgotten>) {
     let Some(headers) = headers else { return (None, None) };
-    let header = |name: &str| headers.get(name).map(HeaderValue::as_str);
+    let header = |name: &str| value(headers, name);
     (Gone::of(header), header(FORGOTTEN).and_then(Forgotten::parse))
 }
