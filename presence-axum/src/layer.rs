@@ -68,7 +68,7 @@ impl PresenceLayer {
         }
         let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let span = tracing::debug_span!("request", method = %request.method(), path);
-        let origin = request.headers().get(ORIGIN).filter(|_| self.cors.is_some()).cloned();
+        let origin = self.cors.as_ref().and_then(|_| request.headers().get(ORIGIN)).cloned();
         let inner = Inner::Route { route: serve(request) };
         PresenceLayerFuture { inner, cors: self.cors.clone(), origin, span }
     }

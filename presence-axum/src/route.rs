@@ -82,7 +82,7 @@ impl Route {
     /// What answers it, within a layer.
     pub(crate) fn handler(self, layer: &PresenceLayer) -> MethodRouter<Mount> {
         let routes = match self {
-            Self::Hit => post(layer.around(hit::post)),
+            Self::Hit => post(layer.around(hit::Post)),
             Self::Users => get(layer.around(rest::users)),
             Self::User => get(layer.around(rest::user)),
             Self::Disconnect => post(layer.around(kick::post)),

@@ -121,6 +121,9 @@ impl<'a> Credentials<'a> {
     /// [`Refused::Missing`] without a token; [`Refused::Invalid`] for two tokens, and for one that
     /// is too long or not text.
     pub fn from_request(parts: &'a Parts, sources: Sources<'_>) -> Result<Self, Refused> {
+        if sources == Sources::HEADER {
+            return Self::of(&parts.headers); // nearly every request
+        }
         let query = match (sources.query, parts.uri.query()) {
             (Some(name), Some(text)) => parameter(text, name)?,
             _ => None,
@@ -151,9 +154,10 @@ fn header(headers: &HeaderMap) -> Found<'_> {
         return Err(Refused::Invalid("two headers"));
     }
     let text = value.to_str().map_err(|_| Refused::Invalid("no text"))?;
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    let token = token.trim_matches(' ');
-    Ok((scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token.into()))
+    let bearer =
+        text.split_at_checked(BEARER.len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER));
+    let token = bearer.and_then(|(_, rest)| rest.strip_prefix(' ')).map(|token| token.trim_matches(' '));
+    Ok(token.filter(|token| !token.is_empty()).map(Cow::from))
 }
 
 fn parameter<'a>(query: &'a str, name: &str) -> Found<'a> {

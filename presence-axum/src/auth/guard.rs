@@ -87,7 +87,11 @@ impl Auth {
     /// [`Refused`] when the caller cannot be identified.
     pub async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
         let Some(identify) = &self.identify else { return Ok(Identity::anonymous()) };
-        identify.identify(parts, transport).await.inspect_err(|refused| count_refusal(*refused))
+        let identity = match identify.identify_now(parts, transport) {
+            Some(identity) => identity,
+            None => identify.identify(parts, transport).await,
+        };
+        identity.inspect_err(|refused| count_refusal(*refused))
     }
 
     /// Identifies the sender of a token on an open connection.

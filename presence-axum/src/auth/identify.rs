@@ -23,6 +23,16 @@ pub trait Identify: Send + Sync + 'static {
     /// decided at the moment.
     async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused>;
 
+    /// The same answer at once, where that takes no waiting: a request then pays for no boxed
+    /// future. `None`, the default, leaves the answer to [`identify`](Self::identify). It must
+    /// not block.
+    ///
+    /// # Errors
+    /// As for [`identify`](Self::identify).
+    fn identify_now(&self, _parts: &Parts, _transport: Transport) -> Option<Result<Identity, Refused>> {
+        None
+    }
+
     /// Identifies the sender of a token on an open connection. Default: no token is accepted.
     ///
     /// # Errors
@@ -41,7 +51,11 @@ pub trait Identify: Send + Sync + 'static {
 #[async_trait]
 impl<A: Authenticator> Identify for A {
     async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
-        by_token(self, parts, transport, Some(Tokens::<A>::PARAMETER)).await
+        self.authenticate(&credentials(parts, transport, Some(Tokens::<A>::PARAMETER))?).await
+    }
+
+    fn identify_now(&self, parts: &Parts, transport: Transport) -> Option<Result<Identity, Refused>> {
+        by_token_now(self, credentials(parts, transport, Some(Tokens::<A>::PARAMETER)))
     }
 
     async fn identify_token(&self, credentials: &Credentials<'_>) -> Result<Identity, Refused> {
@@ -53,12 +67,12 @@ impl<A: Authenticator> Identify for A {
     }
 }
 
-async fn by_token(
-    authenticator: &impl Authenticator,
-    parts: &Parts,
+/// The token of a request, from the places where this transport may carry it.
+fn credentials<'p>(
+    parts: &'p Parts,
     transport: Transport,
     parameter: Option<&str>,
-) -> Result<Identity, Refused> {
+) -> Result<Credentials<'p>, Refused> {
     let mut sources = Sources::HEADER;
     if let Some(parameter) = parameter.filter(|_| transport != Transport::Request) {
         sources = sources.query(parameter);
@@ -66,7 +80,17 @@ async fn by_token(
     if transport == Transport::Socket {
         sources = sources.subprotocol();
     }
-    authenticator.authenticate(&Credentials::from_request(parts, sources)?).await
+    Credentials::from_request(parts, sources)
+}
+
+fn by_token_now(
+    authenticator: &impl Authenticator,
+    credentials: Result<Credentials<'_>, Refused>,
+) -> Option<Result<Identity, Refused>> {
+    match credentials {
+        Ok(credentials) => authenticator.authenticate_now(&credentials),
+        Err(refused) => Some(Err(refused)),
+    }
 }
 
 /// Changes where an [`Authenticator`] finds the token of a request.
@@ -108,7 +132,12 @@ impl<A> Tokens<A> {
 #[async_trait]
 impl<A: Authenticator> Identify for Tokens<A> {
     async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
-        by_token(&self.authenticator, parts, transport, self.parameter.as_deref()).await
+        let credentials = credentials(parts, transport, self.parameter.as_deref())?;
+        self.authenticator.authenticate(&credentials).await
+    }
+
+    fn identify_now(&self, parts: &Parts, transport: Transport) -> Option<Result<Identity, Refused>> {
+        by_token_now(&self.authenticator, credentials(parts, transport, self.parameter.as_deref()))
     }
 
     async fn identify_token(&self, credentials: &Credentials<'_>) -> Result<Identity, Refused> {
@@ -148,6 +177,10 @@ where
     {
         async fn identify(&self, parts: &mut Parts, _: Transport) -> Result<Identity, Refused> {
             (self.0)(parts)
+        }
+
+        fn identify_now(&self, parts: &Parts, _: Transport) -> Option<Result<Identity, Refused>> {
+            Some((self.0)(parts))
         }
     }
 

@@ -26,10 +26,11 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
     }
     // Usually the body has arrived with its head; only otherwise a timer is needed.
     let mut gathering = pin!(gather(&mut body, limit));
-    match gathering.as_mut().now_or_never() {
-        Some(outcome) => outcome,
-        None => tokio::time::timeout(SLOWEST, gathering).await.unwrap_or(Err(BodyError::TooSlow)),
+    if let Some(outcome) = gathering.as_mut().now_or_never() {
+        return outcome;
     }
+    let slowly = Box::pin(tokio::time::timeout(SLOWEST, gathering));
+    slowly.await.unwrap_or(Err(BodyError::TooSlow))
 }
 
 async fn gather(body: &mut Body, limit: usize) -> Result<Bytes, BodyError> {
@@ -38,7 +39,7 @@ async fn gather(body: &mut Body, limit: usize) -> Result<Bytes, BodyError> {
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         if first.len() + all.len() + data.len() > limit {
-            drain(body).await;
+            Box::pin(drain(body)).await;
             return Err(BodyError::TooLarge);
         }
         if first.is_empty() && all.is_empty() {

@@ -101,7 +101,9 @@ impl Shared {
         // Every heartbeat calls this, so it avoids the lock of the channel.
         if !self.has_asked.load(Ordering::Relaxed) {
             let mut known = self.is_calibrated.subscribe();
-            let _ = tokio::time::timeout(PATIENCE_AT_START, known.wait_for(Option::is_some)).await;
+            let wait = tokio::time::timeout(PATIENCE_AT_START, known.wait_for(Option::is_some));
+            // Boxed, so that heartbeats do not reserve room for what only the first ones do.
+            let _ = Box::pin(wait).await;
         }
     }
 

@@ -7,8 +7,9 @@ use super::store_state::{Line, Verb};
 use super::{BeatOutcome, Error};
 use crate::model::{Session, SessionKey};
 use crate::roster::{Rollback, StoreWrite};
-use crate::store::{self, Kind, Touch};
-use futures_util::future::BoxFuture;
+use crate::store::{self, Kind, Misses, Touch};
+use futures_util::future::{BoxFuture, Either, Ready, ready};
+use futures_util::{FutureExt, TryFutureExt};
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use std::time::Duration;
 /// Timeout for all store calls of one heartbeat, so that its caller gets an answer within 2
 /// s in total.
 const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// The outcome of a write: known at once, or after the store has answered.
+type Write<'a> = Either<Ready<Result<BeatOutcome, Error>>, BoxFuture<'a, Result<BeatOutcome, Error>>>;
 
 impl Shared {
     /// Awaits a call of the store with a timeout, and records whether the store is up.
@@ -70,34 +74,47 @@ impl Shared {
     }
 
     /// Writes to the store what the roster has recorded.
-    pub async fn write(&self, write: StoreWrite) -> Result<BeatOutcome, Error> {
+    ///
+    /// What a store in the process answers at once needs no future. What waits is boxed: else the
+    /// future of each heartbeat, and of the handler around it, would reserve room for it.
+    pub fn write(&self, write: StoreWrite) -> Write<'_> {
+        let at_once = |outcome| Either::Left(ready(Ok(outcome)));
         match write {
-            StoreWrite::Nothing => Ok(BeatOutcome::Late),
-            StoreWrite::Postponed { placed_at } => Ok(BeatOutcome::Postponed { placed_at }),
+            StoreWrite::Nothing => at_once(BeatOutcome::Late),
+            StoreWrite::Postponed { placed_at } => at_once(BeatOutcome::Postponed { placed_at }),
             StoreWrite::Touch { touch, placed_at, confirms } => {
-                self.touch(touch, confirms).await?;
-                Ok(BeatOutcome::Stored { placed_at })
+                let touches = [touch];
+                let answered =
+                    self.store().touch_now(&touches).map(|answered| self.note(Verb::Touch, answered));
+                let stored = BeatOutcome::Stored { placed_at };
+                if matches!(&answered, Some(Ok(missed)) if missed.is_empty()) {
+                    if confirms {
+                        self.confirm_touched(&touches);
+                    }
+                    return at_once(stored);
+                }
+                let touched = self.touch(touches, confirms, answered);
+                Either::Right(touched.map_ok(move |()| stored).boxed())
             }
             StoreWrite::Put { sessions, roll_back } => {
                 let placed_at =
                     sessions.first().map(|session| session.placement.placed_at).unwrap_or_default();
-                self.put(sessions, Some(roll_back), PATIENCE).await?;
-                Ok(BeatOutcome::Stored { placed_at })
+                let put = self.put(sessions, Some(roll_back), PATIENCE);
+                Either::Right(put.map_ok(move |()| BeatOutcome::Stored { placed_at }).boxed())
             }
         }
     }
 
-    async fn touch(&self, touch: Touch, confirms: bool) -> Result<(), Error> {
-        let touches = [touch];
-        let (answered, took) = if let Some(answered) = self.store().touch_now(&touches) {
-            (self.note(Verb::Touch, answered), Duration::ZERO)
-        } else {
-            let keys = || keys_of(&touches);
-            let unfinished = Unfinished { shared: self, keys, kind: WriteKind::Touch };
-            let touching = self.store().touch(&touches);
-            let answered = self.call_within(Verb::Touch, PATIENCE, touching).await;
-            unfinished.finish();
-            answered
+    /// Renews a session in the store, unless `answered` is its answer already.
+    async fn touch(
+        &self,
+        touches: [Touch; 1],
+        confirms: bool,
+        answered: Option<store::Result<Misses>>,
+    ) -> Result<(), Error> {
+        let (answered, took) = match answered {
+            Some(answered) => (answered, Duration::ZERO),
+            None => self.call_touch(&touches).await,
         };
         match answered {
             Ok(missed) if missed.is_empty() => {
@@ -112,6 +129,14 @@ impl Shared {
             }
             Err(error) => Err(self.defer(keys_of(&touches), WriteKind::Touch, error)),
         }
+    }
+
+    async fn call_touch(&self, touches: &[Touch]) -> (store::Result<Misses>, Duration) {
+        let keys = || keys_of(touches);
+        let unfinished = Unfinished { shared: self, keys, kind: WriteKind::Touch };
+        let answered = self.call_within(Verb::Touch, PATIENCE, self.store().touch(touches)).await;
+        unfinished.finish();
+        answered
     }
 
     async fn put(

@@ -1,5 +1,6 @@
 //! Authentication and authorization.
 
+mod at_once;
 mod attacks;
 pub mod forge;
 #[cfg(feature = "jwks")]

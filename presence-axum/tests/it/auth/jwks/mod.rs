@@ -7,7 +7,7 @@ mod rotation;
 
 use super::{NOW, bearer, claims, claims_but, identify};
 use crate::client::soon;
-use presence_axum::auth::{Auth, Identity, InvalidJwks, Jwks, Refused};
+use presence_axum::auth::{Auth, Authenticator, Credentials, Identity, InvalidJwks, Jwks, Refused};
 use presence_core::Timestamp;
 use presence_core::testing::ManualClock;
 use provider::{Answer, Provider, Signer};
@@ -67,6 +67,20 @@ async fn tokens_of_published_keys_are_accepted() {
     rig.assert_taken(&ec.token(Some("b"), &claims())).await;
     rig.assert_taken(&ec.token(None, &claims())).await;
     assert_eq!(rig.provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_token_is_known_at_once_after_it_was_verified() {
+    let rig = Rig::new().await;
+    let tokens = jwks(&rig.provider, &rig.clock);
+    let token = rig.token();
+    let credentials = Credentials::new(token).unwrap();
+    assert!(tokens.authenticate_now(&credentials).is_none());
+    soon(tokens.authenticate(&credentials)).await.unwrap();
+    let known = tokens.authenticate_now(&credentials).unwrap().unwrap();
+    assert_eq!(known.subject(), Some("ada"));
+    rig.advance(3_600).await;
+    assert!(tokens.authenticate_now(&credentials).is_none());
 }
 
 #[tokio::test]
