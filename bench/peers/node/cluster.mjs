@@ -13,6 +13,7 @@ export class Cluster {
   node = randomBytes(8).toString("hex");
   rooms = new Map(); // room -> Map of user -> node
   readyAt = 0; // when this process reached the store again
+  breaks = 0; // how often the connection was lost
   others = new Map(); // node -> how often in a row its key was missing
 
   constructor(url, { joined, left }) {
@@ -28,7 +29,10 @@ export class Cluster {
     });
     this.ear.on("ready", () => this.ear.subscribe("presence").then(() => this.read()).catch(() => {}));
     setInterval(() => this.beat().catch(() => {}), BEAT);
-    this.redis.on("reconnecting", () => (this.readyAt = Infinity));
+    this.redis.on("reconnecting", () => {
+      this.readyAt = Infinity;
+      this.breaks += 1;
+    });
     this.redis.on("ready", () => {
       if (this.readyAt) this.readyAt = Date.now();
       this.beat().catch(() => {});
@@ -83,12 +87,15 @@ export class Cluster {
       for (const [user, node] of Object.entries(users)) if (node !== this.node) this.told(name, user, node, true);
     });
     // Removes users who left during the interruption, once others have written to an empty store.
-    setTimeout(() => this.forget().catch(() => {}), LEASE * 1000);
+    const breaks = this.breaks;
+    setTimeout(() => this.forget(breaks).catch(() => {}), LEASE * 1000);
   }
 
-  async forget() {
+  async forget(breaks) {
     const stored = new Map();
     await this.each((name, users) => stored.set(name, users));
+    // Read from a store that was away meanwhile: it may be empty. The next `read` does it again.
+    if (breaks !== this.breaks) return;
     for (const [name, room] of this.rooms) {
       for (const [user, node] of [...room]) {
         if (node !== this.node && !(user in (stored.get(name) ?? {}))) this.told(name, user, node, false);
