@@ -125,8 +125,10 @@ impl Streams {
                 }
                 Many::Excess | Many::Unsure => {
                     for few in part.chunks(AT_ONCE) {
-                        let listed = few.iter().map(|filter| self.subjects(&self.keys.state, filter));
-                        let subjects = try_join_all(listed).await?.concat();
+                        let (filters, mut subjects): (Vec<_>, Vec<_>) =
+                            few.iter().cloned().partition(|filter| filter.ends_with('*'));
+                        let listed = filters.iter().map(|filter| self.subjects(&self.keys.state, filter));
+                        subjects.extend(try_join_all(listed).await?.concat());
                         found.extend(self.each(&subjects).await?);
                     }
                 }

@@ -33,6 +33,7 @@ pub async fn run(inner: Arc<Inner>, mut changes: Changes) {
             apply(&inner, event, &mut unconfirmed).await;
         }
         inner.sight.lost();
+        inner.log_view();
         tracing::debug!("the store's watch ended; watching anew");
     }
 }
