@@ -5,9 +5,9 @@
 #
 # Downloads Node (from PyPI), the servers that run on it (from npm, by the committed lockfile) and
 # Redis into .servers and bench/peers. Builds the rest with cargo, outside the workspace. The first
-# build takes some minutes. A full run takes two hours, `--quick` ten minutes. `--smoke`, which CI
-# runs, tests the driver against our server only, in a debug build: it takes seconds, after a first
-# build of two minutes.
+# build takes some minutes. A full run takes an hour and more, `--quick` seven minutes. `--smoke`,
+# which CI runs, tests the driver against our server only, in a debug build: it takes seconds, after
+# a first build of two minutes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
