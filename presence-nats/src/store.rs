@@ -8,7 +8,7 @@ use crate::jetstream::streams::Streams;
 use crate::options::Options;
 use crate::renewals::Beats;
 use crate::state::epochs::Epochs;
-use crate::state::revision_cache::Known;
+use crate::state::revision_cache::RevisionCache;
 use crate::verbs::Nodes;
 use async_nats::{Client, ConnectOptions};
 use async_trait::async_trait;
@@ -48,7 +48,7 @@ impl fmt::Debug for NatsStore {
 pub(crate) struct Shared {
     pub(crate) streams: Arc<Streams>,
     pub(crate) beats: Beats,
-    pub(crate) known: Known,
+    pub(crate) revisions: RevisionCache,
     pub(crate) epochs: Epochs,
     pub(crate) nodes: Nodes,
     /// The store's time as this handle reckons it with its own clock. It continues the time of a
@@ -133,7 +133,7 @@ impl NatsStore {
         let shared = Shared {
             beats: Beats::new(&streams),
             streams,
-            known: Known::default(),
+            revisions: RevisionCache::default(),
             epochs: Epochs::default(),
             nodes: Nodes::default(),
             reckoning: Reckoning::new(1),

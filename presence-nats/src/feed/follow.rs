@@ -101,7 +101,7 @@ impl Watch<'_> {
                 }
             }
             // The position may advance without a message, so it is recorded every time.
-            self.feeding.has_read(&self.created, self.reader.position());
+            self.registration.has_read(&self.created, self.reader.position());
             self.renew(&mut waiting).await?;
             if let Some(TimeLine { at, blind, .. }) = self.proven(&mut proof, &mut news, &mut waiting).await?
             {

@@ -16,7 +16,7 @@ use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome};
 use crate::jetstream::reader::{Gap, Reader, StartAt};
 use crate::jetstream::streams::Traits;
-use crate::state::revision_cache::{Feeding, State};
+use crate::state::revision_cache::{State, WatchRegistration};
 use crate::store::Shared;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use presence_core::Timestamp;
@@ -96,7 +96,7 @@ struct Watch<'a> {
     shared: &'a Arc<Shared>,
     to: &'a To,
     reader: Reader,
-    feeding: Feeding,
+    registration: WatchRegistration,
     /// The creation time of the bucket that it reads: its incarnation.
     created: Arc<str>,
     /// The same in milliseconds, as batches of renewals name it.
@@ -166,7 +166,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
             return Ok(Err(end));
         }
     }
-    let feeding = shared.known.feed();
+    let registration = shared.revisions.register_watch();
     let (stream, all) = (&streams.keys.state, streams.keys.all());
     let end = streams.end(&state).await?;
     let reader = Reader::open(&streams.link, stream, &all, StartAt::Latest, end).await?;
@@ -177,7 +177,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     }
     let (created, incarnation) = (state.created.as_str().into(), state.incarnation());
     let (line, is_reported) = (Line::default(), false);
-    Ok(Ok(Watch { shared, to, reader, feeding, created, incarnation, epoch, line, is_reported }))
+    Ok(Ok(Watch { shared, to, reader, registration, created, incarnation, epoch, line, is_reported }))
 }
 
 /// Reads all processes. They are reported before the sessions that they hold, since the liveness of
@@ -235,7 +235,7 @@ impl Watch<'_> {
         }
         // Recorded before the events are reported, so that a renewal of one of these sessions finds
         // its record in the cache.
-        self.feeding.has_read(&self.created, self.reader.position());
+        self.registration.has_read(&self.created, self.reader.position());
         for feed in slice.feeds() {
             send(self.to, feed).await?;
         }
@@ -243,16 +243,16 @@ impl Watch<'_> {
     }
 
     fn enter(&mut self, raw: &Raw, slice: &mut Slice) {
-        let Shared { known, beats, streams, .. } = &**self.shared;
+        let Shared { revisions, beats, streams, .. } = &**self.shared;
         match raw.read(&streams.keys) {
             Record::Session(mut session) => {
                 let key = session.key();
-                let tells_of_deletion = raw.forgotten.is_some();
-                known.record_read(
-                    &self.feeding,
+                let repeats_deletion = raw.forgotten.is_some();
+                revisions.record_read(
+                    &self.registration,
                     &key,
                     raw.seq,
-                    State::There { session: &session, tells_of_deletion },
+                    State::Existing { session: &session, repeats_deletion },
                 );
                 beats.renew_at(&mut session, raw.seq, self.incarnation);
                 if let Some(forgotten) = raw.forgotten {
@@ -275,7 +275,7 @@ impl Watch<'_> {
             Record::Node(node) => slice.facts().nodes.push(node),
             Record::Gone(seen) => {
                 if let ForgetIf::Session { key, .. } = &seen {
-                    known.record_read(&self.feeding, key, raw.seq, State::Gone);
+                    revisions.record_read(&self.registration, key, raw.seq, State::Gone);
                 }
                 slice.forgotten().push(seen);
             }

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 const ENTRIES: usize = 1 << 20;
 
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct RevisionCache {
     hasher: RandomState,
     memory: Mutex<Memory>,
 }
@@ -62,19 +62,19 @@ struct RecordDigest {
     active_at: Timestamp,
     lease: Duration,
     /// Whether the record repeats a deletion, which the next write must repeat as well.
-    tells_of_deletion: bool,
+    repeats_deletion: bool,
 }
 
 /// The state of a record that was read or written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum State<'a> {
-    There { session: &'a Session, tells_of_deletion: bool },
+    Existing { session: &'a Session, repeats_deletion: bool },
     Gone,
 }
 
 /// The properties of an existing session that a renewal needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct There {
+pub(crate) struct Existing {
     pub(crate) revision: u64,
     pub(crate) has_left: bool,
     pub(crate) lease: Duration,
@@ -84,19 +84,19 @@ pub(crate) struct There {
 
 /// The registration of a watch, which keeps the entries up to date until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Feeding {
+pub(crate) struct WatchRegistration {
     generation: u32,
     read: watch::Sender<(Arc<str>, u64)>,
 }
 
-impl Feeding {
+impl WatchRegistration {
     /// Records that the watch has read everything up to this sequence.
     pub(crate) fn has_read(&self, created: &Arc<str>, seq: u64) {
         self.read.send_replace((Arc::clone(created), seq));
     }
 }
 
-impl Known {
+impl RevisionCache {
     fn hash(&self, user: &UserId, id: &SessionId) -> u64 {
         self.hasher.hash_one((user.as_str(), id.as_str()))
     }
@@ -106,7 +106,7 @@ impl Known {
         self.hasher.hash_one(part).max(1)
     }
 
-    fn digest(&self, session: &Session, tells_of_deletion: bool) -> RecordDigest {
+    fn digest(&self, session: &Session, repeats_deletion: bool) -> RecordDigest {
         let Session { placement, declared, seen_at, active_at, .. } = session;
         let Placement { placed_at, left, lease, .. } = placement;
         RecordDigest {
@@ -118,7 +118,7 @@ impl Known {
             seen_at: *seen_at,
             active_at: *active_at,
             lease: *lease,
-            tells_of_deletion,
+            repeats_deletion,
         }
     }
 
@@ -141,8 +141,8 @@ impl Known {
     }
 
     /// Records the state of a record that a watch has read.
-    pub(crate) fn record_read(&self, feeding: &Feeding, key: &SessionKey, revision: u64, state: State<'_>) {
-        self.enter(self.hash(&key.user, &key.id), revision, state, Some(feeding.generation));
+    pub(crate) fn record_read(&self, registration: &WatchRegistration, key: &SessionKey, revision: u64, state: State<'_>) {
+        self.enter(self.hash(&key.user, &key.id), revision, state, Some(registration.generation));
     }
 
     fn enter(&self, hash: u64, revision: u64, content: State<'_>, generation: Option<u32>) {
@@ -156,13 +156,13 @@ impl Known {
         if revision < entry.revision {
             return;
         }
-        let State::There { session, tells_of_deletion } = content else {
+        let State::Existing { session, repeats_deletion } = content else {
             state.entries.remove(&hash);
             return;
         };
         entry.revision = revision;
         entry.generation = generation.unwrap_or(entry.reserved);
-        entry.digest = Some(self.digest(session, tells_of_deletion));
+        entry.digest = Some(self.digest(session, repeats_deletion));
     }
 
     /// Advances the times of a session to those of its cached record. Returns the revision whose
@@ -171,7 +171,7 @@ impl Known {
     pub(crate) fn contained(&self, session: &mut Session) -> Option<u64> {
         let entry = self.memory.lock().entries.get(&self.hash(&session.user, &session.id)).copied();
         let Some(Entry { revision, digest: Some(digest), .. }) = entry else { return Some(0) };
-        if digest.tells_of_deletion {
+        if digest.repeats_deletion {
             return None;
         }
         let placement = &session.placement;
@@ -207,20 +207,20 @@ impl Known {
 
     /// The cached session, as of the position that this watch has read up to; `None` if there is no
     /// entry, or if it is not certain.
-    pub(crate) fn there(&self, watched: Option<u32>, user: &UserId, id: &SessionId) -> Option<There> {
+    pub(crate) fn existing(&self, watched: Option<u32>, user: &UserId, id: &SessionId) -> Option<Existing> {
         let entry = self.memory.lock().entries.get(&self.hash(user, id)).copied()?;
         let digest = entry.digest.filter(|_| watched == Some(entry.generation))?;
         let RecordDigest { left, lease, seen_at, .. } = digest;
-        Some(There { revision: entry.revision, has_left: left.is_some(), lease, seen_at })
+        Some(Existing { revision: entry.revision, has_left: left.is_some(), lease, seen_at })
     }
 
     /// Registers a new watch. Entries that it does not confirm are no longer certain.
-    pub(crate) fn feed(&self) -> Feeding {
+    pub(crate) fn register_watch(&self) -> WatchRegistration {
         let (read, reader) = watch::channel((Arc::from(""), 0));
         let mut state = self.memory.lock();
         state.generation = state.generation.wrapping_add(1);
         state.read = Some(reader);
-        Feeding { generation: state.generation, read }
+        WatchRegistration { generation: state.generation, read }
     }
 }
 

@@ -57,7 +57,7 @@ impl Shared {
                     // Another process has written the record meanwhile: check it again.
                     (None, one) => seen.push(one),
                     (Some(revision), ForgetIf::Session { key, .. }) => {
-                        self.known.fill(&key.user, &key.id, revision, State::Gone);
+                        self.revisions.fill(&key.user, &key.id, revision, State::Gone);
                     }
                     (Some(_), ForgetIf::User(_)) => {}
                     (Some(_), ForgetIf::Node { node, .. }) => drop(self.nodes.lock().remove(node)),

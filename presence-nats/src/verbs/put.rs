@@ -42,17 +42,17 @@ impl Shared {
     }
 
     async fn put_once(&self, traits: Traits, sessions: &[Session]) -> Outcome<()> {
-        self.known.reserve(sessions.iter().map(|session| (&session.user, &session.id)));
+        self.revisions.reserve(sessions.iter().map(|session| (&session.user, &session.id)));
         let write = |session: &Session| {
             let mut value = session.clone();
-            let expected = self.known.contained(&mut value);
+            let expected = self.revisions.contained(&mut value);
             let subject = self.streams.keys.session(&value.user, &value.id);
             Write { subject, value, expected, forgotten: None }
         };
         let merged = self.streams.merge(traits, sessions.iter().map(write).collect()).await?;
         for Merged { value, revision, forgotten } in merged {
-            let state = State::There { session: &value, tells_of_deletion: forgotten.is_some() };
-            self.known.fill(&value.user, &value.id, revision, state);
+            let state = State::Existing { session: &value, repeats_deletion: forgotten.is_some() };
+            self.revisions.fill(&value.user, &value.id, revision, state);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::error::{Failure, Outcome, unavailable};
 use crate::jetstream::streams::Traits;
 use crate::state::bucket::MARKS_FOR;
 use crate::state::merge::{Merged, Register, Write};
-use crate::state::revision_cache::{State, There};
+use crate::state::revision_cache::{Existing, State};
 use crate::store::Shared;
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join};
@@ -100,26 +100,26 @@ impl Shared {
         if renewals.is_empty() {
             return Ok(Misses::new());
         }
-        let there = self.there(traits, renewals.keys().copied()).await?;
+        let existing = self.existing(traits, renewals.keys().copied()).await?;
         let (mut misses, mut batch, mut records) = (Misses::new(), Vec::<Beat>::new(), Renewals::new());
         for ((user, id), (seen_at, active_at)) in renewals {
-            let there = there.get(&(*user, *id));
-            if there.is_none_or(|there| there.has_left) {
+            let existing = existing.get(&(*user, *id));
+            if existing.is_none_or(|existing| existing.has_left) {
                 misses.push(SessionKey { user: (*user).clone(), id: (*id).clone() });
             }
-            match there {
+            match existing {
                 None => {}
                 // A lease that is so long that the stream of renewals would expire the renewal before
                 // the lease ends, or the first heartbeat of a session that only declared a status: a
                 // read need not look for renewals of a record without a heartbeat.
-                Some(there)
-                    if there.lease + there.lease / 4 > self.streams.beats_for()
-                        || there.seen_at == Timestamp::ZERO =>
+                Some(existing)
+                    if existing.lease + existing.lease / 4 > self.streams.beats_for()
+                        || existing.seen_at == Timestamp::ZERO =>
                 {
                     records.insert((user, id), (*seen_at, *active_at));
                 }
-                Some(there) => {
-                    batch.push(((*user).clone(), (*id).clone(), *seen_at, *active_at, there.revision));
+                Some(existing) => {
+                    batch.push(((*user).clone(), (*id).clone(), *seen_at, *active_at, existing.revision));
                 }
             }
         }
@@ -129,41 +129,41 @@ impl Shared {
     }
 
     /// Finds which of these sessions exist, as of a moment after this call began.
-    async fn there<'a>(
+    async fn existing<'a>(
         &self,
         traits: Traits,
         sessions: impl Iterator<Item = (&'a UserId, &'a SessionId)> + Clone,
-    ) -> Outcome<HashMap<(&'a UserId, &'a SessionId), There>> {
-        self.known.reserve(sessions.clone());
+    ) -> Outcome<HashMap<(&'a UserId, &'a SessionId), Existing>> {
+        self.revisions.reserve(sessions.clone());
         let mut watched = None;
-        if self.known.is_watched() {
+        if self.revisions.is_watched() {
             let info = self.streams.info(&self.streams.keys.state).await?;
-            watched = self.known.watched(&info.created, info.state.last_seq, WATCH_LATE_AFTER).await;
+            watched = self.revisions.watched(&info.created, info.state.last_seq, WATCH_LATE_AFTER).await;
         }
-        let (mut there, mut unknown) = (HashMap::new(), HashMap::new());
+        let (mut existing, mut unknown) = (HashMap::new(), HashMap::new());
         for (user, id) in sessions {
-            match self.known.there(watched, user, id) {
-                Some(known) => drop(there.insert((user, id), known)),
+            match self.revisions.existing(watched, user, id) {
+                Some(known) => drop(existing.insert((user, id), known)),
                 None => drop(unknown.insert(self.streams.keys.session(user, id), (user, id))),
             }
         }
         if unknown.is_empty() {
-            return Ok(there);
+            return Ok(existing);
         }
         let mut latest = self.streams.latest(traits, unknown.keys().cloned().collect()).await?;
         for (subject, (user, id)) in unknown {
             let found = latest.remove(&subject);
             let revision = found.as_ref().map_or(0, |raw| raw.seq);
-            let tells_of_deletion = found.as_ref().is_some_and(|raw| raw.forgotten.is_some());
+            let repeats_deletion = found.as_ref().is_some_and(|raw| raw.forgotten.is_some());
             let session = found.and_then(|raw| Session::of(raw.read(&self.streams.keys)));
-            let there_now = |session| State::There { session, tells_of_deletion };
-            self.known.fill(user, id, revision, session.as_ref().map_or(State::Gone, there_now));
+            let exists = |session| State::Existing { session, repeats_deletion };
+            self.revisions.fill(user, id, revision, session.as_ref().map_or(State::Gone, exists));
             if let Some(Session { placement, seen_at, .. }) = session {
                 let (has_left, lease) = (placement.left.is_some(), placement.lease);
-                there.insert((user, id), There { revision, has_left, lease, seen_at });
+                existing.insert((user, id), Existing { revision, has_left, lease, seen_at });
             }
         }
-        Ok(there)
+        Ok(existing)
     }
 
     /// Renews sessions in their records, and creates none. Returns those that do not exist.
@@ -203,8 +203,8 @@ impl Shared {
             let sent = join_all(sent).await;
             for ((key, _, _, forgotten, session), sent) in writes.iter().zip(sent) {
                 if let Some(revision) = sent? {
-                    let state = State::There { session, tells_of_deletion: forgotten.is_some() };
-                    self.known.fill(key.0, key.1, revision, state);
+                    let state = State::Existing { session, repeats_deletion: forgotten.is_some() };
+                    self.revisions.fill(key.0, key.1, revision, state);
                     renewals.remove(key);
                 }
             }

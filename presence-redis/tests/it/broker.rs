@@ -90,7 +90,7 @@ macro_rules! harness {
                         .ok_or(Cannot("nodes name their own addresses: the drills kill them"))
                 }
 
-                async fn heal(&self) {
+                async fn restore(&self) {
                     self.1.iter().for_each(Proxy::pass);
                 }
 

@@ -42,7 +42,7 @@ pub trait BrokerHarness: Send + Sync + 'static {
     }
 
     /// Interrupts the connections between all handles and the server, for a moment or until
-    /// [`heal`](Self::heal).
+    /// [`restore`](Self::restore).
     ///
     /// # Errors
     /// [`Cannot`], the default, if there is no connection: B8 is then not tested.
@@ -51,7 +51,7 @@ pub trait BrokerHarness: Send + Sync + 'static {
     }
 
     /// Ends the interruption of [`interrupt`](Self::interrupt). Default: it has ended by itself.
-    async fn heal(&self) {}
+    async fn restore(&self) {}
 
     /// Lets time pass for the retention of this harness. Default: sleeps.
     async fn advance(&self, by: Duration) {

@@ -72,7 +72,7 @@ pub async fn b11_lost_deliveries_of_a_prefix_are_announced<H: BrokerHarness>(har
     }
     let first = message("p:1", "first").key("first");
     let _ = broker.publish(first.clone()).await;
-    harness.heal().await;
+    harness.restore().await;
     store_in_the_end(harness, &*broker, first).await;
     let mut complete = false;
     let mut n = 0;

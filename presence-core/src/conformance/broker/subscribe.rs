@@ -205,7 +205,7 @@ pub async fn b8_an_interruption_loses_and_repeats_nothing<H: BrokerHarness>(harn
         // The publish may have been stored or not, so it is repeated until it is acknowledged.
         let publish = |k: usize| message("c", format!("{n}/{k}")).key(format!("{n}/{k}"));
         let _ = broker.publish(publish(0)).await;
-        harness.heal().await;
+        harness.restore().await;
         for k in 0..3 {
             store_in_the_end(harness, &*broker, publish(k)).await;
         }

@@ -157,7 +157,7 @@ impl Faults {
     }
 
     /// Makes all calls work again. Calls that already hang never return.
-    pub fn heal(&self) {
+    pub fn restore(&self) {
         self.change(|state| state.plan.calls.clear());
     }
 
@@ -169,7 +169,7 @@ impl Faults {
 
     /// Ends [`go_down`](Self::go_down), with all data intact.
     pub fn come_back(&self) {
-        self.heal();
+        self.restore();
     }
 
     /// Ends [`go_down`](Self::go_down), with all data lost and another epoch. Ends all feeds.

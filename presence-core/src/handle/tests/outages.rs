@@ -13,7 +13,7 @@ async fn a_beat_that_cannot_be_stored_is_degraded_and_written_later() {
     assert!(matches!(one.beat(enter("alice", "tab")).await, Err(Error::Degraded(_))));
     assert!(matches!(one.health().store, StoreHealth::Down { .. }));
     assert_eq!(liveness(&one, "alice"), Liveness::Active);
-    cluster.store.faults().heal();
+    cluster.store.faults().restore();
     cluster.run_timers().await;
     assert_eq!(liveness(&other, "alice"), Liveness::Active);
     assert_eq!((one.health().store, one.health().outbox), (StoreHealth::Up, 0));
@@ -49,7 +49,7 @@ async fn dropping_the_future_of_a_beat_does_not_revert_it() {
     cluster.store.faults().inject(Call::Put, Fault::Hangs);
     let beat = one.beat(enter("alice", "tab"));
     assert!(tokio::time::timeout(Duration::from_millis(10), beat).await.is_err());
-    cluster.store.faults().heal();
+    cluster.store.faults().restore();
     cluster.run_timers().await;
     assert_eq!(liveness(&other, "alice"), Liveness::Active);
 }
@@ -177,7 +177,7 @@ async fn a_process_that_could_not_read_the_stores_time_learns_it_from_the_feed()
     cluster.store.faults().inject(Call::Put, Fault::Fails(Kind::Unavailable));
     let presence = cluster.start(cluster.clock.clone());
     assert!(matches!(presence.beat(enter("ada", "tab")).await, Err(Error::Degraded(_))));
-    cluster.store.faults().heal();
+    cluster.store.faults().restore();
     cluster.run_timers().await;
     assert_eq!(presence.health().outbox, 0);
     assert_eq!(presence.health().store, StoreHealth::Up);

@@ -126,7 +126,7 @@ async fn an_error_reaches_exactly_the_callers_of_its_batch() {
     .await;
     assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|error| error.kind() == Kind::Timeout)));
     assert!(store.calls().puts <= 8);
-    store.faults().heal();
+    store.faults().restore();
     shared.put(&[session(1)]).await.unwrap();
 }
 

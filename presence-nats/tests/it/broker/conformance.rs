@@ -84,7 +84,7 @@ macro_rules! harness {
                     Ok(())
                 }
 
-                async fn heal(&self) {
+                async fn restore(&self) {
                     self.proxy.pass();
                 }
 

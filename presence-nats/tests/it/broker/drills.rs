@@ -245,7 +245,7 @@ async fn a_publish_that_another_one_overtakes_is_stored_after_it() {
     let (name, link) = (unique(), BlackHole::before(&server));
     let (far, near) = (on(&link.url(), rig::events(&name)), on(&server.url(), rig::events(&name)));
     publish(&far, Publish::new(channel("c"), "first")).await;
-    link.swallow();
+    link.hold_back();
     let (broker, message) = (far.clone(), Publish::new(channel("c"), "held back"));
     let published = tokio::spawn(async move { broker.publish(message).await });
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -95,8 +95,8 @@ async fn a_process_whose_link_drops_all_data_is_stale_and_recovers() {
     for process in [&one, &other] {
         until("both are here", || async { process.online("/start") == 2 }).await;
     }
-    let swallowed = Arc::clone(&link);
-    outside(move || swallowed.swallow()).await;
+    let held_back = Arc::clone(&link);
+    outside(move || held_back.hold_back()).await;
     hold.place(presence_core::Topics::new([super::world::topic("/moved")]).unwrap()).unwrap();
     until("who is cut off says so", || async { one.was_stale() && !one.is_fresh() }).await;
     tokio::time::sleep(TEN).await;
@@ -172,8 +172,8 @@ async fn nobody_leaves_while_the_leaf_is_cut_off_for_ten_seconds() {
     world.change().await;
     tokio::time::sleep(TEN).await;
     world.is_stale().await;
-    let healed = Arc::clone(&leaf);
-    outside(move || healed.heal()).await;
+    let restored = Arc::clone(&leaf);
+    outside(move || restored.restore()).await;
     world.has_recovered(open()).await;
 }
 

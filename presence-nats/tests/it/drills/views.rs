@@ -189,7 +189,7 @@ async fn views_agree_with_the_store_after_connections_were_cut_and_stalled() {
             std::thread::sleep(Duration::from_millis(400));
             troubled.pass();
             std::thread::sleep(Duration::from_millis(400));
-            troubled.swallow();
+            troubled.hold_back();
             std::thread::sleep(Duration::from_millis(1_500));
             troubled.pass();
         }

@@ -146,7 +146,7 @@ async fn nobody_leaves_when_the_network_to_redis_loses_every_packet() {
     let name = rig::unique();
     let url = format!("redis://127.0.0.1:{}", proxy.port());
     let setup = Setup::new(|| RedisStore::connect(&url, rig::options(&name)).unwrap()).await;
-    proxy.swallow();
+    proxy.hold_back();
     setup.endure().await;
     proxy.pass();
     setup.recover().await;

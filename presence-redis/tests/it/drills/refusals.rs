@@ -149,8 +149,8 @@ async fn an_invalid_record_is_reported_and_skipped_and_the_next_put_replaces_it(
         store.put(slice::from_ref(&ada)).await.unwrap();
         // Only the placement is compared: an invalid value that looks like times may be kept, since
         // times only move forward.
-        let healed = store.load(&[user("ada")]).await.unwrap().sessions.pop().unwrap();
-        assert_eq!(healed.placement, ada.placement, "{nonsense:?}");
+        let restored = store.load(&[user("ada")]).await.unwrap().sessions.pop().unwrap();
+        assert_eq!(restored.placement, ada.placement, "{nonsense:?}");
     }
 }
 

@@ -171,7 +171,7 @@ async fn while_the_server_is_paused_the_page_does_not_look_healthy() {
     tab.fidget();
     tab.until("the('view-state').dataset.state === 'live' && the('connection').dataset.state === 'live'")
         .await;
-    path.swallow();
+    path.hold_back();
     let is_honest = "!['live', 'connecting'].includes(the('view-state').dataset.state) && the('connection').dataset.state !== 'live'";
     tab.until(is_honest).await;
     assert_eq!(tab.eval("document.getElementById('notice').hidden").await, false);

@@ -31,7 +31,7 @@ impl Site {
         tokio::task::spawn_blocking(move || network.cut()).await.unwrap();
     }
 
-    fn heal(&self) {
+    fn restore(&self) {
         self.network.pass();
     }
 }
@@ -100,7 +100,7 @@ async fn after_an_outage_the_page_is_right_again_by_itself() {
     for step in [10, 20, 30] {
         site.node.update(&job, "processing", step).await;
     }
-    site.heal();
+    site.restore();
     tab.until(&shows("processing", 30)).await;
     tab.until("the('connection').textContent === 'live'").await;
     let stages = tab.eval("[...the('stages').children].map((li) => li.textContent).join()").await;
@@ -114,11 +114,11 @@ async fn after_sleep_a_page_opens_its_stream_again() {
     let tab = Tab::open(&site.url(&job)).await;
     tab.until(&shows("pending", 0)).await;
     // The connection is dead, and neither end was notified.
-    site.network.swallow();
+    site.network.hold_back();
     tab.eval("{ const now = Date.now; Date.now = () => now() + 60_000; }").await;
     tab.until("the('connection').textContent === 'connecting'").await;
     site.node.update(&job, "processing", 50).await;
-    site.heal();
+    site.restore();
     tab.until(&shows("processing", 50)).await;
     let stages = tab.eval("[...the('stages').children].map((li) => li.textContent).join()").await;
     assert_eq!(stages, "queued,stage-50");

@@ -142,7 +142,7 @@ async fn a_leaf_whose_link_is_cut_reads_on_and_refuses_writes_until_it_is_back()
     set(&spokes.center, "ada", "away").await;
     until("the other leaf reads it", async || spokes.direct.status("ada").await == "away").await;
 
-    tokio::task::block_in_place(|| spokes.servers.heal());
+    tokio::task::block_in_place(|| spokes.servers.restore());
     until("the leaf can see again", async || !is_stale(&spokes.over).await && is_ready(&spokes.over).await)
         .await;
     spokes.all_show("ada", "away").await;
@@ -157,7 +157,7 @@ async fn a_leaf_whose_packets_vanish_reads_on_and_refuses_writes_until_they_arri
     set(&spokes.center, "ada", "online").await;
     spokes.all_show("ada", "online").await;
 
-    spokes.network.swallow();
+    spokes.network.hold_back();
     // At once, before the leaf can know: a write that got an error must not happen later.
     assert_eq!(try_set(&spokes.direct, "bob", "busy").await, 503);
     until("the leaf knows that it cannot see", async || is_stale(&spokes.direct).await).await;

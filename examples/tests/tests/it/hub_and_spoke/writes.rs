@@ -177,7 +177,7 @@ async fn a_write_that_the_store_has_not_confirmed_is_a_503_and_leaves_nothing() 
             assert_eq!(reply.status, 503, "{method} {path}: {}", reply.text);
             assert!(reply.json()["error"].is_string());
         }
-        faults.heal();
+        faults.restore();
         node.advance(60).await;
         assert_eq!((node.status("ada").await, node.status("bob").await), ("online".into(), "404".into()));
     }
@@ -194,7 +194,7 @@ async fn a_write_that_timed_out_but_was_stored_is_shown_even_if_the_watch_is_sil
             faults.silence_all();
         }
         assert_eq!(node.post(ADA, json!({ "status": status }).to_string()).await.status, 503);
-        faults.heal();
+        faults.restore();
         assert_eq!(node.status("ada").await, status);
     }
 }

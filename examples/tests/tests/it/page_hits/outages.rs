@@ -168,7 +168,7 @@ async fn readiness_is_that_the_store_answers_and_liveness_is_always() {
         assert_eq!(rig.get("/readyz").await.status_and_text(), (503, said.as_str()));
         assert_eq!(rig.get("/healthz").await.status_and_text(), (200, r#"{"ok":true}"#));
     }
-    shared.store.faults().heal();
+    shared.store.faults().restore();
     await_next_probe().await;
     assert_eq!(rig.get("/readyz").await.status_and_text(), (200, r#"{"ok":true}"#));
 }

@@ -72,7 +72,7 @@ impl BrokerHarness for Workshop {
         Ok(())
     }
 
-    async fn heal(&self) {
+    async fn restore(&self) {
         self.server.come_back();
     }
 

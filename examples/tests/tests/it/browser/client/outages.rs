@@ -65,19 +65,19 @@ async fn a_leave_arrives_although_beacons_are_lost() {
          presence.watch({ topic: 'lobby' }, (_, { left: gone }) => left.push(...gone.map(({ member, reason }) => `${member.user} ${reason}`))); 0",
     )
     .await;
-    let swallowed = async |user: &str| {
+    let held_back = async |user: &str| {
         let tab = open_over_http(&site, user).await;
         tab.eval("navigator.sendBeacon = () => true; 0").await;
         ada.until(&format!("view.members.has('{user}')")).await;
         tab
     };
-    let leaves = swallowed("Leaves").await;
+    let leaves = held_back("Leaves").await;
     assert_eq!(leaves.eval("presence.leave({ now: true })").await, "confirmed");
-    let becomes = swallowed("Becomes").await;
+    let becomes = held_back("Becomes").await;
     assert_eq!(becomes.eval("presence.setUser('Another')").await, "confirmed");
-    let goes = swallowed("Goes").await;
+    let goes = held_back("Goes").await;
     goes.go(&site.url("/elsewhere")).await;
-    let closes = swallowed("Closes").await;
+    let closes = held_back("Closes").await;
     closes.close().await;
     ada.until("view.members.size === 2 && view.members.has('Another')").await;
     assert_eq!(ada.eval("left.sort().join()").await, "Becomes left,Closes left,Goes left,Leaves left");
@@ -98,7 +98,7 @@ async fn goes_silent(site: &Site, transport: &str) {
     let bob = open_as(site, "Bob").await;
     let (path, grace) = behind(site, transport).await;
     grace.until("sees() === 'Ada,Bob,Grace'").await;
-    path.swallow();
+    path.hold_back();
     bob.close().await;
     ada.until("!view.members.has('Bob')").await;
     grace.until("view.stale").await;

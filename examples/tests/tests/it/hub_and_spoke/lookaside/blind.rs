@@ -31,7 +31,7 @@ async fn an_error_reaches_all_waiting_reads_and_is_not_cached() {
     scene.faults().inject(Call::Load, Fault::Fails(Kind::Timeout));
     let (one, other) = tokio::join!(scene.read("ada"), scene.read("ada"));
     assert_eq!((one.unwrap_err().kind(), other.unwrap_err().kind()), (Kind::Timeout, Kind::Timeout));
-    scene.faults().heal();
+    scene.faults().restore();
     assert_eq!(scene.shown("ada").await, Some(Status::Busy));
 }
 
@@ -70,7 +70,7 @@ async fn changes_during_a_gap_of_the_watch_are_known_after_its_snapshot() {
     let key = SessionKey { user: user("forgotten"), id: SessionId::new("status").unwrap() };
     let placed_at = scene.held("forgotten").unwrap().placement.placed_at;
     scene.store.forget(&[ForgetIf::Session { key, seen_at: Timestamp::ZERO, placed_at }]).await.unwrap();
-    scene.faults().heal();
+    scene.faults().restore();
     scene.faults().end_feeds();
     fresh(&scene).await;
     assert_eq!(scene.shown("changed").await, Some(Status::Away));
