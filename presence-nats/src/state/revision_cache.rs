@@ -141,7 +141,13 @@ impl RevisionCache {
     }
 
     /// Records the state of a record that a watch has read.
-    pub(crate) fn record_read(&self, registration: &WatchRegistration, key: &SessionKey, revision: u64, state: State<'_>) {
+    pub(crate) fn record_read(
+        &self,
+        registration: &WatchRegistration,
+        key: &SessionKey,
+        revision: u64,
+        state: State<'_>,
+    ) {
         self.enter(self.hash(&key.user, &key.id), revision, state, Some(registration.generation));
     }
 
