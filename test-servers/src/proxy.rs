@@ -44,7 +44,7 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
     Passes,
-    Swallows,
+    HoldsBack,
     Cut,
 }
 
@@ -107,8 +107,8 @@ impl Proxy {
     /// Keeps connections open and forwards nothing, like a network that loses every packet. New
     /// connections are accepted and get no data either. Data sent meanwhile is held back, not lost:
     /// it arrives after [`pass`](Self::pass).
-    pub fn swallow(&self) {
-        self.forward(Mode::Swallows);
+    pub fn hold_back(&self) {
+        self.forward(Mode::HoldsBack);
     }
 
     /// Forwards all data again, as after the start.
@@ -156,8 +156,8 @@ impl Link {
     /// Waits while data is held back and the connection is not closed.
     fn wait(&self, closed: impl Fn() -> bool) {
         let state = self.state();
-        let swallows = |state: &mut State| state.mode == Mode::Swallows && !closed();
-        drop(self.changed.wait_while(state, swallows));
+        let holds_back = |state: &mut State| state.mode == Mode::HoldsBack && !closed();
+        drop(self.changed.wait_while(state, holds_back));
     }
 
     fn carry(&self, client: TcpStream, cuts: u64) {

@@ -31,8 +31,8 @@ impl BlackHole {
 
     /// Keeps connections open and forwards nothing. Data sent meanwhile arrives after
     /// [`pass`](Self::pass).
-    pub fn swallow(&self) {
-        self.proxy.swallow();
+    pub fn hold_back(&self) {
+        self.proxy.hold_back();
     }
 
     /// Forwards again.

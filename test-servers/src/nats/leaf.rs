@@ -58,7 +58,7 @@ impl Leaf {
         &self.link
     }
 
-    /// Cuts the link until [`heal`](Self::heal). Returns when the leaf server has noticed it.
+    /// Cuts the link until [`restore`](Self::restore). Returns when the leaf server has noticed it.
     ///
     /// # Panics
     /// If the leaf server does not notice it, e.g. because it was killed.
@@ -71,7 +71,7 @@ impl Leaf {
     ///
     /// # Panics
     /// If the link does not come up, e.g. because one of the servers was killed.
-    pub fn heal(&self) {
+    pub fn restore(&self) {
         self.link.pass();
         self.wait_for_links(1);
     }

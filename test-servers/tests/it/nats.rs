@@ -99,7 +99,7 @@ fn leaf_server_reaches_the_hub_except_while_the_link_is_cut() {
     assert!(!has(servers.leaf(), "central"));
     servers.cut();
     assert!(reaches(false));
-    servers.heal();
+    servers.restore();
     assert!(reaches(true));
 }
 
@@ -107,7 +107,7 @@ fn leaf_server_reaches_the_hub_except_while_the_link_is_cut() {
 fn black_hole_holds_back_all_data_until_it_forwards_again() {
     let server = Nats::start();
     let hole = BlackHole::before(&server);
-    hole.swallow();
+    hole.hold_back();
     let client = TcpStream::connect(("127.0.0.1", hole.port())).unwrap();
     let mut lines = BufReader::new(&client).lines();
     client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();

@@ -42,7 +42,7 @@ fn data_that_a_proxy_holds_back_arrives_when_it_forwards_again() {
     let server = Redis::start();
     let proxy = Proxy::to(server.port());
     let mut old = client(&proxy);
-    proxy.swallow();
+    proxy.hold_back();
     let mut new = client(&proxy);
     for client in [&mut old, &mut new] {
         client.write_all(b"PING\r\n").unwrap();
@@ -60,7 +60,7 @@ fn proxy_closes_connections_when_it_is_cut_while_it_holds_back_data() {
     let server = Redis::start();
     let proxy = Proxy::to(server.port());
     let mut client = client(&proxy);
-    proxy.swallow();
+    proxy.hold_back();
     client.write_all(b"PING\r\n").unwrap();
     proxy.cut();
     assert!(matches!(client.read(&mut [0]), Ok(0) | Err(_)));
