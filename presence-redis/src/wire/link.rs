@@ -2,16 +2,17 @@
 //! when it is broken.
 
 use crate::error::{classify, ends_connection, is_other_shards, timeout};
-use crate::wire::connection::{Connection, Source};
+use crate::wire::connection::{Connection, OnPush, Source};
 use crate::wire::script::Script;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 use presence_core::random;
 use presence_core::store::{Error, Kind, Result};
-use redis::{Cmd, RedisError, Value};
+use redis::aio::SendError;
+use redis::{Cmd, PushInfo, PushKind, RedisError, Value};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -67,14 +68,23 @@ impl Silence {
     }
 }
 
-type Attempt = Shared<BoxFuture<'static, std::result::Result<Connection, Arc<Error>>>>;
+type Attempt = Shared<BoxFuture<'static, std::result::Result<Opened, Arc<Error>>>>;
+
+/// A connection that was opened.
+#[derive(Clone)]
+struct Opened {
+    connection: Connection,
+    /// Set when the server has closed it, so that the next call does not use it and fail. The
+    /// connections of a cluster are replaced by the client.
+    is_closed: Arc<AtomicBool>,
+}
 
 /// The state of the connection. Attempts are numbered, so that the failure of an old connection
 /// does not close the new one.
 enum State {
     Down { number: u64, failures: u32, until: Instant, error: Option<Arc<Error>> },
     Connecting { number: u64, failures: u32, attempt: Attempt },
-    Up { number: u64, connection: Connection },
+    Up { number: u64, opened: Opened },
 }
 
 impl Link {
@@ -159,22 +169,32 @@ impl Link {
         let (number, attempt) = {
             let mut state = self.state.lock();
             match &*state {
-                State::Up { number, connection } => return Ok((*number, connection.clone())),
+                State::Up { number, opened } if !opened.is_closed.load(Ordering::Relaxed) => {
+                    return Ok((*number, opened.connection.clone()));
+                }
                 State::Connecting { number, attempt, .. } => (*number, attempt.clone()),
                 State::Down { until, error: Some(error), .. } if Instant::now() < *until => {
                     return Err(error.again());
                 }
                 State::Down { number, failures, .. } => {
-                    let (number, failures) = (number + 1, *failures);
-                    let attempt = self.attempt();
-                    *state = State::Connecting { number, failures, attempt: attempt.clone() };
-                    (number, attempt)
+                    let (number, failures) = (*number, *failures);
+                    self.connect(&mut state, number + 1, failures)
+                }
+                State::Up { number, .. } => {
+                    let number = *number;
+                    self.connect(&mut state, number + 1, 0)
                 }
             }
         };
         let outcome = attempt.await;
         self.note(number, &outcome);
-        outcome.map(|connection| (number, connection)).map_err(|error| error.again())
+        outcome.map(|opened| (number, opened.connection)).map_err(|error| error.again())
+    }
+
+    fn connect(&self, state: &mut State, number: u64, failures: u32) -> (u64, Attempt) {
+        let attempt = self.attempt();
+        *state = State::Connecting { number, failures, attempt: attempt.clone() };
+        (number, attempt)
     }
 
     /// Starts an attempt as a task, so that it continues when a waiting call times out. The next
@@ -189,7 +209,7 @@ impl Link {
     }
 
     /// Stores the outcome of an attempt, unless another caller has done so.
-    fn note(&self, awaited: u64, outcome: &std::result::Result<Connection, Arc<Error>>) {
+    fn note(&self, awaited: u64, outcome: &std::result::Result<Opened, Arc<Error>>) {
         let mut state = self.state.lock();
         let State::Connecting { number, failures, .. } = &*state else { return };
         if *number != awaited {
@@ -197,9 +217,9 @@ impl Link {
         }
         let failures = *failures;
         *state = match outcome {
-            Ok(connection) => {
+            Ok(opened) => {
                 self.silence.ends();
-                State::Up { number: awaited, connection: connection.clone() }
+                State::Up { number: awaited, opened: opened.clone() }
             }
             Err(error) => State::Down {
                 number: awaited,
@@ -211,7 +231,7 @@ impl Link {
     }
 
     /// Opens a separate connection, for a watch.
-    pub async fn open(&self, on_push: crate::wire::connection::OnPush) -> Result<Connection> {
+    pub async fn open(&self, on_push: OnPush) -> Result<Connection> {
         let connection = self.source.open(self.connect_timeout, Some(on_push)).await?;
         greet(&self.source, connection, self.connect_timeout, self.hello.0, &self.hello.1).await
     }
@@ -223,8 +243,18 @@ impl Link {
 }
 
 /// Opens a connection and checks it.
-async fn open(source: &Source, patience: Duration, script: &Script, hello: &Cmd) -> Result<Connection> {
-    greet(source, source.open(patience, None).await?, patience, script, hello).await
+async fn open(source: &Source, patience: Duration, script: &Script, hello: &Cmd) -> Result<Opened> {
+    let is_closed = Arc::<AtomicBool>::default();
+    let closed = Arc::clone(&is_closed);
+    let on_push: OnPush = Arc::new(move |push: PushInfo| {
+        if push.kind == PushKind::Disconnection {
+            closed.store(true, Ordering::Relaxed);
+        }
+        Ok::<(), SendError>(())
+    });
+    let connection = source.open(patience, (!source.is_cluster()).then_some(on_push)).await?;
+    let connection = greet(source, connection, patience, script, hello).await?;
+    Ok(Opened { connection, is_closed })
 }
 
 /// Checks a new connection before it is used. It is refused if the namespace is in use with another

@@ -4,6 +4,7 @@
 mod data;
 mod drills;
 mod foreign;
+mod idle;
 
 use crate::rig::{self, CLUSTER, REDIS, SENTINEL, VALKEY};
 use async_trait::async_trait;
