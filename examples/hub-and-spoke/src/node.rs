@@ -15,9 +15,9 @@ use std::time::Duration;
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// Opens the store of these settings, for the node of this name. NATS is connected in the background,
-/// so a node starts and recovers with its store down; the name is shown in the servers' lists of
-/// connections.
+/// Opens the store of these settings, for the node of this name, which the servers' lists of
+/// connections show. NATS is connected in the background, so a node starts and recovers with its
+/// store down.
 ///
 /// # Errors
 /// A message about the settings of NATS.

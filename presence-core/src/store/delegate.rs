@@ -4,8 +4,8 @@
 /// another store. It returns the futures of that store without boxing them again.
 ///
 /// Use it in an `impl` block. `delegate_store!(@but_watch |wrapper| wrapper.store)` leaves out
-/// `watch`, for a wrapper that changes it. One that changes other methods has to write out the whole
-/// trait.
+/// `watch`, for a wrapper that changes it. A wrapper that changes other methods has to write out the
+/// whole trait.
 ///
 /// ```
 /// use presence_core::testing::conformance::ReferenceStore;

@@ -107,8 +107,8 @@ impl Streams {
         Ok(found)
     }
 
-    /// The last messages of all sessions and of the records of these users, in no order, as of this
-    /// call.
+    /// The last messages of the sessions and of the records of these users, in no order, as of
+    /// this call.
     pub(crate) async fn of_users(&self, traits: Traits, users: &[&UserId]) -> Outcome<Vec<Raw>> {
         let floor = self.floor(traits).await?;
         let filters: Vec<String> =
