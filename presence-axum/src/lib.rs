@@ -34,7 +34,9 @@ mod layer;
 mod lenient_json;
 mod metrics;
 mod mount;
+mod pages;
 mod query;
+mod recent;
 mod route;
 
 pub use cors::{Cors, InvalidCors};

@@ -3,7 +3,7 @@
 use crate::auth::{Action, Identity, Resource, Transport};
 use crate::limits::Client;
 use crate::query::{decode, fields, limit_of, topic_of};
-use crate::wire::{self, CountsBody, ListBody, People, Person, Topics};
+use crate::wire::{self, CountsBody, People, Person, Topics};
 use crate::{Error, Mount};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRef, FromRequestParts, Path, RawQuery, State};
@@ -218,9 +218,8 @@ pub async fn list(
     caller.rows(&mount, limit)?;
     let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
     caller.reads(&mount, Resource::topic_or_everyone(topic.as_ref())).await?;
-    let scope = scope(&mount, topic.as_ref());
-    let listing = scope.list(&Page::default().after(after).limit(limit));
-    Ok(wire::json(StatusCode::OK, &ListBody::of(&listing, scope.counts())))
+    let page = Page::default().after(after).limit(limit);
+    Ok(wire::response(StatusCode::OK, mount.pages().page(&scope(&mount, topic.as_ref()), &page)))
 }
 
 /// `GET /v1/topics`: the `?limit=` topics with the most users.

@@ -80,8 +80,8 @@ pub use model::{
     Meta, NodeId, SessionId, SessionKey, Status, Topic, Topics, UserId,
 };
 pub use roster::{
-    Counts, Diff, DisconnectTarget, Ended, LeftReason, Member, MemberSession, NotAVersion, Person, Scope,
-    SessionEvent, Snapshot, Sorted, Update, Users, Version, Viewer,
+    Counts, Diff, DisconnectTarget, Ended, LeftReason, Member, MemberSession, NotAVersion, Person, Revision,
+    Scope, SessionEvent, Snapshot, Sorted, Update, Users, Version, Viewer,
 };
 pub use store::PresenceStore;
 pub use time::{Clock, SystemClock, Timestamp, View};

@@ -1,29 +1,25 @@
 //! A cache of verified tokens.
 
 use super::Identity;
+use crate::recent::Recent;
 use parking_lot::Mutex;
 use presence_core::Timestamp;
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// Caches the identities of verified tokens until they expire: verifying a signature costs more
 /// than the rest of a request.
 ///
-/// Bounded: it has two halves, and when the young one is full, it replaces the old one. The keys
-/// are BLAKE3 digests; the tokens themselves are not kept.
+/// Bounded. The keys are BLAKE3 digests; the tokens themselves are not kept.
 pub(super) struct Verified {
-    half: usize,
+    most: usize,
     inner: Mutex<Inner>,
 }
 
-#[derive(Default)]
 struct Inner {
     /// The number of the key set that the tokens were verified with. A new key set makes all
     /// entries invalid.
     keys: u64,
-    /// The entries used since the halves were last swapped, at most `half`.
-    young: HashMap<Key, Identity, foldhash::fast::RandomState>,
-    old: HashMap<Key, Identity, foldhash::fast::RandomState>,
+    identities: Recent<Key, Identity>,
 }
 
 /// The digest of a token.
@@ -41,7 +37,7 @@ impl Verified {
     pub(super) const MOST: usize = 10_000;
 
     pub(super) fn new(most: usize) -> Self {
-        Self { half: most / 2, inner: Mutex::default() }
+        Self { most, inner: Mutex::new(Inner { keys: 0, identities: Recent::new(most) }) }
     }
 
     /// The identity of a token, if it was verified with these keys and has not expired.
@@ -50,13 +46,7 @@ impl Verified {
         if inner.keys != keys {
             return None;
         }
-        let found = if let Some(found) = inner.young.get(key) {
-            found.clone()
-        } else {
-            let found = inner.old.remove(key)?;
-            self.insert(&mut inner, *key, found.clone());
-            found
-        };
+        let found = inner.identities.get(key)?;
         found.expires_at().is_some_and(|ends| ends + leeway > now).then_some(found)
     }
 
@@ -67,16 +57,9 @@ impl Verified {
             return; // verified with an older key set
         }
         if inner.keys < keys {
-            *inner = Inner { keys, ..Inner::default() };
+            *inner = Inner { keys, identities: Recent::new(self.most) };
         }
-        self.insert(&mut inner, key, identity);
-    }
-
-    fn insert(&self, inner: &mut Inner, key: Key, identity: Identity) {
-        if inner.young.len() >= self.half {
-            inner.old = std::mem::take(&mut inner.young);
-        }
-        inner.young.insert(key, identity);
+        inner.identities.insert(key, identity, 1);
     }
 }
 
@@ -131,8 +114,7 @@ mod tests {
         for i in 0..1_000 {
             verified.keep(Key::of(&i.to_string()), 0, ada());
             assert!(verified.get(&Key::of("used"), 0, at(0), Duration::ZERO).is_some(), "{i}");
-            let inner = verified.inner.lock();
-            assert!(inner.young.len() + inner.old.len() <= 10);
+            assert!(verified.inner.lock().identities.weight() <= 10);
         }
     }
 }

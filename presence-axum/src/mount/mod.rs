@@ -10,6 +10,7 @@ mod settings;
 
 use crate::auth::Auth;
 use crate::limits::{Limiter, Limits};
+use crate::pages::Pages;
 use crate::sse::Streams;
 use crate::ws;
 use crate::{Cors, Route};
@@ -72,6 +73,7 @@ struct Inner {
     /// Whether the warning that callers are not identified was logged.
     warned: Arc<AtomicBool>,
     streams: Arc<Streams>,
+    pages: Arc<Pages>,
     broker: Option<Arc<dyn Broker>>,
     socket_settings: ws::Settings,
     sockets: Arc<OnceLock<Arc<ws::Core>>>,
@@ -107,6 +109,7 @@ impl Mount {
             warned: Arc::default(),
             presence,
             streams: Arc::default(),
+            pages: Arc::default(),
             broker: None,
             socket_settings: ws::Settings::default(),
             sockets: Arc::default(),
@@ -169,6 +172,10 @@ impl Mount {
 
     pub(crate) fn sockets(&self) -> &OnceLock<Arc<ws::Core>> {
         &self.0.sockets
+    }
+
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.0.pages
     }
 
     pub(crate) fn streams(&self) -> &Streams {

@@ -35,7 +35,12 @@ const NOSNIFF: (HeaderName, HeaderValue) =
 /// assert_eq!(response.headers()["cache-control"], "no-store");
 /// ```
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    match text(value, 128) {
+    response(status, text(value, 128))
+}
+
+/// The response with this JSON.
+pub(crate) fn response(status: StatusCode, text: serde_json::Result<Bytes>) -> Response {
+    match text {
         Ok(body) => {
             let headers = [
                 (header::CONTENT_TYPE, JSON),

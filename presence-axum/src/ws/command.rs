@@ -196,6 +196,15 @@ impl std::fmt::Debug for Token {
 }
 
 impl Command {
+    /// Whether the caller has to be permitted this. If not, the command is executed without
+    /// waiting.
+    pub(super) fn needs_permission(&self) -> bool {
+        match self {
+            Self::Enter { .. } | Self::Subscribe(_) => true,
+            command => !command.rights().is_empty(),
+        }
+    }
+
     /// The rights that the command needs. Permissions of subscriptions are checked per
     /// topic, see `pending::permitted`.
     pub(super) fn rights(&self) -> Vec<(Action, Resource<'_>)> {
@@ -208,6 +217,28 @@ impl Command {
             Self::Publish { topic, .. } => vec![(Action::Publish, Resource::Topic(topic))],
             Self::List { topic, .. } => vec![(Action::Read, Resource::topic_or_everyone(topic.as_ref()))],
             _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_commands_that_concern_no_topic_need_no_permission() {
+        let room: Topic = "room".parse().unwrap();
+        let placed = SessionFields { topics: Topics::new([room.clone()]).ok(), ..SessionFields::default() };
+        let typing = Command::Typing { topic: room.clone(), value: None };
+        let publish = Command::Publish { topic: room.clone(), data: Bytes::new(), key: None };
+        let list = Command::List { topic: None, after: None, limit: 1 };
+        let enter = Command::Enter { user: None, session: None, fields: SessionFields::default() };
+        for command in [Command::Beat(placed), typing, publish, list, enter, Command::Subscribe(Vec::new())] {
+            assert!(command.needs_permission(), "{command:?}");
+        }
+        let leave = Command::Leave { kind: LeaveKind::Immediate, topics: Some(vec![room]) };
+        for command in [Command::Beat(SessionFields::default()), Command::Ping, leave] {
+            assert!(!command.needs_permission(), "{command:?}");
         }
     }
 }

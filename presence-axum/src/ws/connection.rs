@@ -11,7 +11,7 @@ use super::states::States;
 use super::topic_feed::TopicFeed;
 use super::typing::is_hidden;
 use super::wake::WakeFlag;
-use super::{Close, Command, Problem, SessionFields, Update, pending};
+use super::{Close, Command, Problem, Request, SessionFields, Update, pending};
 use crate::Mount;
 use crate::limits::Permit;
 use crate::metrics::{self, SOCKETS};
@@ -55,6 +55,7 @@ pub(super) struct Connection<S> {
     timer: Option<(Timestamp, BoxFuture<'static, ()>)>,
     draining: BoxFuture<'static, Duration>,
     /// Set when one of the rare event sources has to be polled: all but the socket and the topics.
+    /// Whatever replaces one of their futures must set it.
     rare: WakeFlag,
     /// Set when the connection is to end.
     end: Option<End>,
@@ -123,14 +124,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let policy = self.environment.mount.presence().policy().clone();
         let session_fields = self.session_fields();
         self.session.open(&policy, session_fields, &mut self.effects);
-        self.removal = self.removal_of_caller();
+        self.await_removal(self.removal_of_caller());
         let end = loop {
             self.execute();
             if let Some(end) = self.end.take() {
                 break end;
             }
-            // Carrying out effects may have replaced one of the futures or moved a deadline.
-            self.rare.set();
+            if self.timer_is_late() {
+                self.rare.set();
+            }
             let event = poll_fn(|cx| self.poll(cx)).await;
             self.take(event);
         };
@@ -201,6 +203,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         match received {
             Received::Text(text) => match self.environment.core.protocol.decode(&text) {
+                // Most frames are heartbeats, which need no permission.
+                Ok(request) if !request.command.needs_permission() => self.command(request, now),
                 Ok(request) => {
                     let asked = pending::permitted(
                         self.environment.mount.clone(),
@@ -208,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         request,
                         self.environment.core.protocol.subscribing_enters(),
                     );
-                    self.busy = Some(Box::pin(asked));
+                    self.begin(Box::pin(asked));
                 }
                 Err(wrong) => self.effects.push(problem(wrong)),
             },
@@ -218,20 +222,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
+    /// Executes a command that is permitted.
+    fn command(&mut self, request: Request, now: Timestamp) {
+        let presence = self.environment.mount.presence();
+        let types = matches!(request.command, Command::Typing { .. });
+        let hidden = types && self.session.speaker().is_some_and(|user| is_hidden(presence, user));
+        if self.environment.core.broker.is_none()
+            && matches!(request.command, Command::Typing { .. } | Command::Publish { .. })
+        {
+            return self.effects.push(problem(Problem::new(501, "no broker").of(request.reference)));
+        }
+        self.session.command(request, hidden, now, &mut self.effects);
+    }
+
     /// Continues a command whose pending step has completed.
     fn resume(&mut self, outcome: pending::Outcome, now: Timestamp) {
         match outcome {
-            pending::Outcome::Execute(request) => {
-                let presence = self.environment.mount.presence();
-                let types = matches!(request.command, Command::Typing { .. });
-                let hidden = types && self.session.speaker().is_some_and(|user| is_hidden(presence, user));
-                if self.environment.core.broker.is_none()
-                    && matches!(request.command, Command::Typing { .. } | Command::Publish { .. })
-                {
-                    return self.effects.push(problem(Problem::new(501, "no broker").of(request.reference)));
-                }
-                self.session.command(request, hidden, now, &mut self.effects);
-            }
+            pending::Outcome::Execute(request) => self.command(request, now),
             pending::Outcome::Subscribe { subscriptions, reference } => {
                 for (subscription, refused) in subscriptions {
                     match refused {

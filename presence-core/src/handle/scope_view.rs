@@ -2,7 +2,7 @@
 
 use super::shared::Shared;
 use crate::model::{Topic, UserId};
-use crate::roster::{Counts, Detail, Member, Scope, ScopeState, Snapshot, Sorted};
+use crate::roster::{Counts, Detail, Member, Revision, Scope, ScopeState, Snapshot, Sorted};
 use std::sync::Arc;
 
 /// Queries of all users, or of one topic, without network access.
@@ -120,11 +120,31 @@ impl ScopeView {
     /// # Ok(()) }
     /// ```
     pub fn list(&self, page: &Page) -> Listing {
+        let Some(state) = self.state() else { return Listing { members: Vec::new(), next: None } };
+        let roster = &self.shared.roster;
         let limit = page.limit.clamp(1, Page::MAX);
-        let users = self.sorted(|sorted| sorted.page(page.after.as_ref(), limit + 1));
+        let users = roster.read(&state, |sorted| sorted.page(page.after.as_ref(), limit + 1));
         let next = (users.len() > limit).then(|| users.get(limit - 1).cloned()).flatten();
-        let show = |user| self.shared.roster.member(user, &self.scope, false);
+        let topic = state.topic().is_some().then_some(&state);
+        let show = |user| roster.member_in(user, topic, false);
         Listing { members: users.iter().take(limit).filter_map(show).collect(), next }
+    }
+
+    /// The present revision of the scope; `None` for a topic without members. A list and counts
+    /// that are read after it may be used as long as it stays the same.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Page;
+    /// let lobby = presence.topic(&"lobby".parse()?);
+    /// let (revision, listing) = (lobby.revision(), lobby.list(&Page::default()));
+    /// if revision.is_some() && lobby.revision() == revision {
+    ///     println!("still {} members on the first page", listing.members.len());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn revision(&self) -> Option<Revision> {
+        self.state().map(|state| state.revision())
     }
 
     /// Calls `read` with the sorted users, without copying them. Keep it short: other readers of

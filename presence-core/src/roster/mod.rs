@@ -25,7 +25,7 @@ pub use readers::diff::{Diff, LeftReason, NotAVersion, SessionEvent, Snapshot, V
 pub use readers::member::{Counts, Member, MemberSession, Person};
 pub use readers::query::{Examined, Viewer};
 pub use readers::scope::Scope;
-pub use readers::scope_state::Sorted;
+pub use readers::scope_state::{Revision, Sorted};
 pub use readers::users::Users;
 pub use readers::watch::{Detail, Update};
 pub use settings::{Refused, Settings};

@@ -20,6 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(super) fn execute(&mut self) {
+        if self.effects.is_empty() {
+            return;
+        }
         let mut effects = std::mem::take(&mut self.effects);
         let mut refused = None;
         let mut undone = Vec::new();
@@ -54,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     }
                 }
                 Effect::Release { kind } => {
-                    self.removal = self.removal_of_caller();
+                    self.await_removal(self.removal_of_caller());
                     if let Some(hold) = self.hold.take().and_then(Arc::into_inner)
                         && kind == LeaveKind::Immediate
                     {
@@ -89,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Effect::Authenticate { token, reference } => {
                     let (mount, caller) = (self.environment.mount.clone(), self.session.caller().clone());
-                    self.busy = Some(Box::pin(pending::renewed(mount, caller, token, reference)));
+                    self.begin(Box::pin(pending::renewed(mount, caller, token, reference)));
                 }
                 Effect::Close(close) => {
                     self.end.get_or_insert(End::Close(close));
@@ -118,18 +121,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 let held = Arc::clone(&hold);
                 // Watched separately, because another connection may have taken the session over.
                 let mut user = self.environment.mount.presence().disconnection(&hold.key().user);
-                self.removal = Some(Box::pin(async move {
+                self.await_removal(Some(Box::pin(async move {
                     tokio::select! {
                         _ = held.ended() => {}
                         _ = user.ended() => {}
                     }
-                }));
+                })));
                 self.hold = Some(hold);
                 Ok(())
             }
             Err(error) => {
                 self.session.hold_refused();
-                self.removal = self.removal_of_caller();
+                self.await_removal(self.removal_of_caller());
                 self.hold = None;
                 Err(error)
             }
@@ -277,7 +280,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let envelope = Envelope::new(user.as_str(), name, data);
         let Ok(payload) = serde_json::to_vec(&envelope) else { return };
         let key = key.map(|key| pending::key_of(user, key));
-        self.busy = Some(Box::pin(pending::published(broker, topic, payload.into(), key, reference)));
+        self.begin(Box::pin(pending::published(broker, topic, payload.into(), key, reference)));
     }
 
     /// Starts a check whether the caller may still be connected.
@@ -286,7 +289,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if self.checking.is_none() {
             let (mount, caller) = (self.environment.mount.clone(), self.session.caller().clone());
             let topics = self.session.subscribed().to_vec();
-            self.checking = Some(Box::pin(pending::checked(mount, caller, self.parts.take(), topics)));
+            let parts = self.parts.take();
+            self.await_check(Box::pin(pending::checked(mount, caller, parts, topics)));
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Polls the sources of a connection's events.
 
 use super::{Connection, Event, MAX_UNWRITTEN};
+use crate::ws::pending;
 use crate::ws::socket::FULL;
 use crate::ws::topic_feed::TopicEvent;
+use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt};
+use presence_core::Timestamp;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +18,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if let Some(waker) = self.rare.take(cx)
             && let Poll::Ready(event) = self.poll_rare(&mut Context::from_waker(&waker))
         {
+            // Sources after the one that was ready have not been polled.
+            self.rare.set();
             return Poll::Ready(event);
         }
         // All frames that are ready are written together.
@@ -67,12 +72,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
+    /// Begins the pending step of a command; no frame is read until it completes.
+    pub(super) fn begin(&mut self, step: BoxFuture<'static, pending::Outcome>) {
+        self.busy = Some(step);
+        self.rare.set();
+    }
+
+    /// Ends the connection once `removal` completes, in place of an earlier one.
+    pub(super) fn await_removal(&mut self, removal: Option<BoxFuture<'static, ()>>) {
+        self.removal = removal;
+        self.rare.set();
+    }
+
+    /// Starts a check of the caller's rights.
+    pub(super) fn await_check(&mut self, check: BoxFuture<'static, pending::Checked>) {
+        self.checking = Some(check);
+        self.rare.set();
+    }
+
+    /// The time at which the next tick is due.
+    fn due_at(&self) -> Timestamp {
+        self.session.deadline().min(self.check_at)
+    }
+
+    /// Whether the timer is not set, or is set for later than the next deadline.
+    pub(super) fn timer_is_late(&self) -> bool {
+        self.timer.as_ref().is_none_or(|(at, _)| *at > self.due_at())
+    }
+
     /// Polls the timer. It is reset when it fires and when an earlier deadline appears, but not
     /// each time that a frame moves the deadline.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let clock = self.environment.mount.presence().clock();
         loop {
-            let due = self.session.deadline().min(self.check_at);
+            let due = self.due_at();
             if due <= clock.now() {
                 return Poll::Ready(());
             }

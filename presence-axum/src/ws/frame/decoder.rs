@@ -2,7 +2,7 @@
 
 use super::{FINAL, MASKED, opcode};
 use crate::ws::Close;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// The largest payload of a control frame.
 const MAX_CONTROL: usize = 125;
@@ -73,7 +73,11 @@ impl Decoder {
 
     /// Adds received bytes.
     pub(in crate::ws) fn extend(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        if self.input.is_empty() {
+            self.input = bytes.into();
+        } else {
+            self.input.extend_from_slice(bytes);
+        }
     }
 
     /// The next message or control frame; `None` when more bytes are needed.
@@ -85,14 +89,17 @@ impl Decoder {
             if self.input.len() < head.len + head.payload {
                 return Ok(None);
             }
-            let mut frame = self.input.split_to(head.len + head.payload);
-            if self.input.is_empty() {
-                self.input = BytesMut::new(); // an idle connection keeps no buffer
-            }
-            let payload = &mut frame[head.len..];
+            let mut input = std::mem::take(&mut self.input);
+            let frame = head.len + head.payload;
+            let payload = &mut input[head.len..frame];
             unmask(payload, head.mask);
-            if let Some(received) = self.take(&head, payload)? {
-                return Ok(Some(received));
+            let received = self.take(&head, payload)?;
+            input.advance(frame);
+            if !input.is_empty() {
+                self.input = input; // an idle connection keeps no buffer
+            }
+            if received.is_some() {
+                return Ok(received);
             }
         }
     }
@@ -152,7 +159,9 @@ impl Decoder {
         if !head.ends {
             self.fragmented = Some(kind);
         }
-        if kind == Kind::Text {
+        if kind == Kind::Text && self.message.is_empty() {
+            self.message = payload.to_vec();
+        } else if kind == Kind::Text {
             self.message.extend_from_slice(payload);
         }
         if !head.ends {

@@ -26,13 +26,20 @@ pub(super) const TYPES: [&str; 10] =
 
 /// Reads a frame.
 pub(super) fn request(text: &str) -> Result<Request, Problem> {
-    let [kind, reference] = fields(text, ["type", "ref"]).map_err(Error::from)?;
+    // The fields of a heartbeat, the most frequent frame, are read in the same pass.
+    let [kind, reference, idle, topics, status, message, meta] =
+        fields(text, ["type", "ref", "idle_ms", "topics", "status", "message", "meta"])
+            .map_err(Error::from)?;
+    let session_fields = || {
+        let (activity, topics, declares, meta) = fields_of(&idle, &topics, &status, message, &meta)?;
+        Ok(SessionFields { activity, topics, declares, meta })
+    };
     let reference = reference_of(&reference)?;
     let kind = match &kind {
         Json::Text(kind) => kind.as_ref(),
         _ => "",
     };
-    match command(kind, text) {
+    match command(kind, text, session_fields) {
         Ok(command) => Ok(Request::new(command).reference(reference)),
         Err(error) => Err(Problem::from(error).of(reference)),
     }
@@ -50,7 +57,11 @@ fn reference_of(reference: &Json<'_>) -> Result<Option<Reference>, Problem> {
     reference.map(Some).ok_or_else(|| Problem::new(400, "invalid ref"))
 }
 
-fn command(kind: &str, text: &str) -> Result<Command, Error> {
+fn command(
+    kind: &str,
+    text: &str,
+    session_fields: impl FnOnce() -> Result<SessionFields, Error>,
+) -> Result<Command, Error> {
     // The check makes sure that the list of types is complete.
     if !TYPES.contains(&kind) {
         return invalid("type");
@@ -60,9 +71,9 @@ fn command(kind: &str, text: &str) -> Result<Command, Error> {
             let [user, session] = fields(text, ["user", "session"])?;
             let user = if matches!(user, Json::Null) { None } else { Some(user_name(&user)?) };
             let session = if matches!(session, Json::Null) { None } else { Some(session_name(&session)?) };
-            Command::Enter { user, session, fields: session_fields(text)? }
+            Command::Enter { user, session, fields: session_fields()? }
         }
-        "beat" => Command::Beat(session_fields(text)?),
+        "beat" => Command::Beat(session_fields()?),
         "leave" => {
             let [topics, now] = fields(text, ["topics", "now"])?;
             let topics = topics_of(&topics)?;
@@ -127,13 +138,6 @@ fn command(kind: &str, text: &str) -> Result<Command, Error> {
         "ping" => Command::Ping,
         _ => return invalid("type"),
     })
-}
-
-fn session_fields(text: &str) -> Result<SessionFields, Error> {
-    let [idle, topics, status, message, meta] =
-        fields(text, ["idle_ms", "topics", "status", "message", "meta"])?;
-    let (activity, topics, declares, meta) = fields_of(&idle, &topics, &status, message, &meta)?;
-    Ok(SessionFields { activity, topics, declares, meta })
 }
 
 /// The entries of a required list. The session limits how many topics a socket may have.

@@ -9,6 +9,7 @@ use crate::roster::readers::scope_state::{ScopeState, Sorted};
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
 use crate::time::{Timestamp, ViewClock};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -74,13 +75,23 @@ impl Roster {
             Scope::Users(users) if users.contains(user) => None,
             Scope::Users(_) => return None,
         };
+        self.member_in(user, topic.as_ref(), with_sessions)
+    }
+
+    /// A user as shown in a topic, or among all users for `None`.
+    pub(crate) fn member_in(
+        &self,
+        user: &UserId,
+        topic: Option<&Arc<ScopeState>>,
+        with_sessions: bool,
+    ) -> Option<Member> {
         let (shard, hash) = self.shard_of(user);
         let locked = shard.lock();
         let head = locked.head(hash, user)?;
         if locked.slots[head].has(flag::HIDDEN) {
             return None;
         }
-        let member = locked.member(head, topic.as_ref(), with_sessions);
+        let member = locked.member(head, topic, with_sessions);
         member.liveness.is_live().then_some(member)
     }
 
@@ -184,9 +195,9 @@ impl Roster {
 
 impl Shard {
     /// The live sessions of a user in a topic; all of them for `None`.
-    fn sessions_in(&self, head: u32, topic: Option<&Arc<ScopeState>>) -> Vec<u32> {
+    fn sessions_in(&self, head: u32, topic: Option<&Arc<ScopeState>>) -> SmallVec<[u32; 8]> {
         if let (Some(indexes), Some(topic)) = (self.indexes(head), topic) {
-            return indexes.topic(topic).map(|here| here.sessions.clone()).unwrap_or_default();
+            return indexes.topic(topic).map(|here| SmallVec::from_slice(&here.sessions)).unwrap_or_default();
         }
         let here = |at: &u32| {
             let slot = &self.slots[*at];

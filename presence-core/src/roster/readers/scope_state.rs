@@ -80,8 +80,28 @@ pub(crate) fn left(from: Liveness, to: Liveness) -> Option<LeftReason> {
     (from.is_live() && !to.is_live()).then_some(LeftReason::Left)
 }
 
+/// Identifies what a scope shows: its members, as lists show them, and its counts. Between two equal
+/// revisions nothing of that has changed, so that an encoded list may be sent again.
+///
+/// A scope may also get a new revision without a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revision {
+    /// The number of the scope's state. A topic that was dropped and entered again gets another
+    /// one.
+    scope: u64,
+    changes: u64,
+}
+
+/// Numbers the states of all scopes of the process.
+static NEXT_SCOPE: AtomicU64 = AtomicU64::new(0);
+
 /// The state of one scope: all users, or one topic.
 pub(crate) struct ScopeState {
+    /// The number of this state, for its revisions.
+    number: u64,
+    /// The number of changes. Incremented last in each change, under the lock of the user's shard:
+    /// whoever reads it and then a member gets that change or a later one.
+    changes: AtomicU64,
     /// `None` for the scope of all users.
     topic: Option<Topic>,
     /// The number of online users in the upper half, and of active ones in the lower half, so that
@@ -114,6 +134,8 @@ pub(crate) struct ScopeState {
 impl ScopeState {
     pub fn new(topic: Option<Topic>) -> Self {
         Self {
+            number: NEXT_SCOPE.fetch_add(1, Ordering::Relaxed),
+            changes: AtomicU64::new(0),
             listed: AtomicBool::new(topic.is_some()),
             topic,
             counts: AtomicU64::new(0),
@@ -169,7 +191,13 @@ impl ScopeState {
                 watch.mark(user, reason);
             }
         }
+        self.changes.fetch_add(1, Ordering::Release);
         change
+    }
+
+    /// The present revision. What is read after it was taken may be newer, but not older.
+    pub fn revision(&self) -> Revision {
+        Revision { scope: self.number, changes: self.changes.load(Ordering::Acquire) }
     }
 
     /// Marks the topic for re-ranking; returns whether it was not marked yet.

@@ -16,13 +16,14 @@ use crate::conformance::Rng;
 use crate::liveness::{DeclaredOnly, LastSeen, Policy};
 use crate::model::{
     Activity, Beat, Declaration, Departure, Membership, Meta, Node, Session, SessionKey, Status, Topics,
+    UserId,
 };
 use crate::roster::sessions::user_indexes::INDEX_FROM;
-use crate::roster::{BeatSource, Detail, Rollback, Scope, Settings, StoreWrite};
+use crate::roster::{BeatSource, Counts, Detail, Member, Revision, Rollback, Scope, Settings, StoreWrite};
 use crate::store::{Facts, ForgetIf, Touch};
 use crate::time::Timestamp;
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -95,6 +96,8 @@ struct History {
     delivered: Vec<Session>,
     steps: Vec<(Rollback, Step)>,
     readers: Vec<Reader>,
+    /// What scopes showed at their revisions.
+    revisions: HashMap<Revision, (Counts, BTreeMap<UserId, Member>)>,
     /// Since when each session may be dropped.
     droppable: BTreeMap<SessionKey, Timestamp>,
     log: Vec<String>,
@@ -139,6 +142,7 @@ impl History {
             delivered: Vec::new(),
             steps: Vec::new(),
             readers: Vec::new(),
+            revisions: HashMap::new(),
             droppable: BTreeMap::new(),
             log: vec![format!("{shards} shards, ahead by {ahead}")],
         };

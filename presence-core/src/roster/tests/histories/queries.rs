@@ -4,7 +4,7 @@ use super::*;
 
 impl History {
     pub(super) fn check(&mut self, rng: &mut Rng) {
-        let Self { stage, reference, .. } = self;
+        let Self { stage, reference, revisions, .. } = self;
         stage.roster.publish();
         assert_eq!(stage.roster.len(), reference.sessions.len());
         let (all, shown) = stage.roster.shown.bytes(stage.roster.topics.bytes());
@@ -22,6 +22,12 @@ impl History {
             {
                 let sorted = stage.roster.read(&state, Clone::clone);
                 assert_eq!(sorted, reference.sorted(&scope), "lists of {scope:?}");
+            }
+            // With the same revision, lists and counts are the same.
+            let shown = (counts, reference.members(&scope, false));
+            if let Some(revision) = stage.roster.scope(&scope).map(|state| state.revision()) {
+                let before = revisions.insert(revision, shown.clone());
+                assert!(before.is_none_or(|before| before == shown), "{scope:?} keeps its revision");
             }
             for name in USERS {
                 let of = user(name);
