@@ -88,14 +88,10 @@ impl Statuses {
             if let Err(error) = in_time(self.store.put(batch)).await {
                 // The store may have written them all the same, and a watch need not report a
                 // process's own writes.
-                self.lookaside.drop_uncertain(&sessions).await;
+                self.lookaside.drop_uncertain(&sessions);
                 return Err(error);
             }
         }
-        let mut stored = Vec::with_capacity(sessions.len());
-        for session in sessions {
-            stored.push(self.lookaside.learn(session).await);
-        }
-        Ok(stored)
+        Ok(sessions.into_iter().map(|session| self.lookaside.learn(session)).collect())
     }
 }

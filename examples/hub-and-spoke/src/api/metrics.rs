@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// `GET /api/v2/cache/metrics`.
 pub(crate) async fn cache(State(service): State<Service>, _: Identity) -> Response {
-    json(StatusCode::OK, &service.statuses().lookaside().counted().await)
+    json(StatusCode::OK, &service.statuses().lookaside().counted())
 }
 
 /// `GET /metrics`, in the text format of Prometheus.

@@ -4,17 +4,16 @@ use super::Bounds;
 use super::counters::Counters;
 use crate::Shown;
 use crate::status::is_current;
-use moka::notification::RemovalCause;
-use moka::ops::compute::{CompResult, Op};
 use presence_core::store::Session;
 use presence_core::{Timestamp, UserId};
-use std::future::ready;
+use quick_cache::sync::{EntryAction, EntryResult};
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use std::sync::Arc;
 
-/// A W-TinyLFU cache with entries weighted by size: frequently read users stay, and a scan over a
-/// million users does not displace them.
+/// A cache with entries weighted by size. Users who are read again stay, and a scan over a million
+/// users does not displace them (Clock-PRO with a short queue for newcomers, as in S3-FIFO).
 pub struct Cache {
-    kept: moka::future::Cache<UserId, Arc<Shown>>,
+    kept: quick_cache::sync::Cache<UserId, Arc<Shown>, Bytes, DefaultHashBuilder, Evictions>,
     counters: Arc<Counters>,
 }
 
@@ -25,80 +24,93 @@ pub enum IfAbsent {
     Skip,
 }
 
-/// The bytes of an entry beside the session itself: the key, the map entry, and places
-/// in two queues.
+/// The bytes of an entry beside the session itself: the key, the map entry, and a place
+/// in a queue.
 const OVERHEAD: usize = 200;
 /// Space for more users than this is allocated as they come.
 const MOST_AT_START: usize = 100_000;
 
-/// The number of users to allocate space for at start: as configured, but no more than fit
-/// into the bytes.
+/// The number of users that the cache is laid out for, and allocates space for at start: as
+/// configured, but no more than fit into the bytes.
 fn initial_capacity(bounds: Bounds) -> usize {
     let fit = usize::try_from(bounds.bytes).unwrap_or(usize::MAX) / (OVERHEAD + size_of::<Shown>());
     (bounds.counters / 10).min(fit).min(MOST_AT_START)
 }
 
+/// Weighs entries by their size.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<UserId, Arc<Shown>> for Bytes {
+    fn weight(&self, _: &UserId, shown: &Arc<Shown>) -> u64 {
+        weight(shown).into()
+    }
+}
+
+/// Counts evictions. Replacing or dropping an entry is not one.
+#[derive(Clone)]
+struct Evictions(Arc<Counters>);
+
+impl Lifecycle<UserId, Arc<Shown>> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: UserId, shown: Arc<Shown>) {
+        self.0.evicted(weight(&shown));
+    }
+}
+
 impl Cache {
     pub fn new(bounds: Bounds, counters: Arc<Counters>) -> Self {
-        let evicted = Arc::clone(&counters);
-        let kept = moka::future::Cache::builder()
-            .max_capacity(bounds.bytes)
-            .initial_capacity(initial_capacity(bounds))
-            .weigher(|_: &UserId, shown: &Arc<Shown>| weight(shown))
-            .eviction_listener(move |_, shown, cause| {
-                // Replacing or dropping an entry is not an eviction.
-                if cause == RemovalCause::Size {
-                    evicted.evicted(weight(&shown));
-                }
-            })
-            .build();
+        let kept = quick_cache::sync::Cache::with(
+            initial_capacity(bounds),
+            bounds.bytes,
+            Bytes,
+            DefaultHashBuilder::default(),
+            Evictions(Arc::clone(&counters)),
+        );
         Self { kept, counters }
     }
 
-    pub async fn get(&self, user: &UserId) -> Option<Arc<Shown>> {
-        self.kept.get(user).await
+    pub fn get(&self, user: &UserId) -> Option<Arc<Shown>> {
+        self.kept.get(user)
     }
 
-    pub async fn drop(&self, user: &UserId) {
-        self.kept.invalidate(user).await;
+    pub fn drop(&self, user: &UserId) {
+        self.kept.remove(user);
     }
 
     /// Merges a status into the cached one of its user.
     ///
     /// Merges of one user are serialised, so that no newer state is lost. A status that is not
     /// current is removed.
-    pub async fn merge(&self, news: &Arc<Shown>, absent: IfAbsent, now: Timestamp) {
-        let mut before = 0;
-        let merged = self.kept.entry(news.session().user.clone()).and_compute_with(|cached| {
-            let known = cached.map(moka::Entry::into_value);
-            before = known.as_deref().map_or(0, weight);
-            let merged = match known {
-                Some(known) => merged(known.session(), news),
-                None => (absent == IfAbsent::Insert).then(|| Arc::clone(news)),
-            };
-            ready(match merged {
-                Some(merged) if is_current(merged.session(), now) => Op::Put(merged),
-                Some(_) => Op::Remove,
-                None => Op::Nop,
-            })
-        });
-        match merged.await {
-            CompResult::Inserted(entry) => self.counters.added(weight(entry.value())),
-            CompResult::ReplacedWith(entry) => {
-                self.counters.grew(weight(entry.value()).saturating_sub(before));
+    pub fn merge(&self, news: &Arc<Shown>, absent: IfAbsent, now: Timestamp) {
+        let cached = self.kept.entry(&news.session().user, None, |_, known| {
+            let before = weight(known);
+            if let Some(merged) = merged(known.session(), news) {
+                *known = merged;
             }
-            CompResult::StillNone(_) | CompResult::Unchanged(_) | CompResult::Removed(_) => {}
+            if is_current(known.session(), now) {
+                EntryAction::Retain(weight(known).saturating_sub(before))
+            } else {
+                EntryAction::Remove
+            }
+        });
+        match cached {
+            EntryResult::Retained(growth) => self.counters.grew(growth),
+            EntryResult::Vacant(place) => {
+                if absent == IfAbsent::Insert && is_current(news.session(), now) {
+                    self.counters.added(weight(news));
+                    // Fails only if the place was taken from us, by a removal.
+                    let _ = place.insert(Arc::clone(news));
+                }
+            }
+            EntryResult::Removed(..) | EntryResult::Replaced(..) | EntryResult::Timeout => {}
         }
     }
 
     /// The users in the cache.
     pub fn users(&self) -> impl Iterator<Item = UserId> + '_ {
-        self.kept.iter().map(|(user, _)| UserId::clone(&user))
-    }
-
-    /// Runs pending maintenance: evictions happen asynchronously to reads and writes.
-    pub async fn run_maintenance(&self) {
-        self.kept.run_pending_tasks().await;
+        self.kept.iter().map(|(user, _)| user)
     }
 }
 

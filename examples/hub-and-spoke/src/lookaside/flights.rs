@@ -106,7 +106,7 @@ impl Inner {
         let loaded = load(&*self.store, &users).await;
         let loaded = loaded.map(|sessions| sessions.into_values().map(shown).collect::<HashMap<_, _>>());
         for shown in loaded.iter().flat_map(HashMap::values) {
-            self.keep(shown).await;
+            self.keep(shown);
         }
         // From here on, the watch finds the loaded statuses in the cache.
         let changes = self.flights.end(&users, &flight);
@@ -117,7 +117,7 @@ impl Inner {
                         session.merge(loaded.session());
                     }
                     let (user, shown) = shown(session);
-                    self.keep(&shown).await;
+                    self.keep(&shown);
                     loaded.insert(user, shown);
                 }
                 Ok(Arc::new(loaded))

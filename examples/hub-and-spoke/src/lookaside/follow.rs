@@ -30,7 +30,7 @@ pub async fn run(inner: Arc<Inner>, mut changes: Changes) {
             if matches!(event, FeedEvent::Alive { .. }) {
                 changes.works();
             }
-            apply(&inner, event, &mut unconfirmed).await;
+            apply(&inner, event, &mut unconfirmed);
         }
         inner.sight.lost();
         inner.log_view();
@@ -38,30 +38,30 @@ pub async fn run(inner: Arc<Inner>, mut changes: Changes) {
     }
 }
 
-async fn apply(inner: &Inner, event: FeedEvent, unconfirmed: &mut HashSet<UserId>) {
+fn apply(inner: &Inner, event: FeedEvent, unconfirmed: &mut HashSet<UserId>) {
     match event {
         FeedEvent::Facts(facts) => {
             for session in facts.sessions.iter().filter(|session| is_status(session)) {
                 unconfirmed.remove(&session.user);
                 inner.flights.record(session);
-                inner.refresh(session).await;
+                inner.refresh(session);
             }
         }
         FeedEvent::Forgotten(seen) => {
             for seen in seen.iter() {
                 if let ForgetIf::Session { key, placed_at, .. } = seen
                     && key.id.as_str() == SESSION
-                    && let Some(cached) = inner.cache.get(&key.user).await
+                    && let Some(cached) = inner.cache.get(&key.user)
                     && cached.session().placement.placed_at <= *placed_at
                 {
-                    inner.cache.drop(&key.user).await;
+                    inner.cache.drop(&key.user);
                 }
             }
         }
         FeedEvent::Synced { shard, .. } => {
             let here = |user: &UserId| inner.store.shard_of(user) == shard;
             for user in unconfirmed.extract_if(here) {
-                inner.cache.drop(&user).await;
+                inner.cache.drop(&user);
             }
             inner.sight.synced(shard);
         }

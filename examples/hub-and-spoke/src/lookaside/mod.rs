@@ -5,7 +5,7 @@
 //!
 //! | file | purpose |
 //! |---|---|
-//! | `cache` | the cached sessions, limited by bytes, with eviction by W-TinyLFU |
+//! | `cache` | the cached sessions, limited by bytes; users who are read again stay |
 //! | `flights` | one load for all callers that wait for a user, merged with concurrent changes |
 //! | `changes` | where changes come from: a watch of its own, or that of another reader |
 //! | `follow` | the watch: updates or drops cached entries |
@@ -55,10 +55,10 @@ pub struct Bounds {
     /// The approximate maximum size of the cached sessions, in bytes. Default 1,000,000,
     /// some 1,500 users.
     pub bytes: u64,
-    /// For how many users the cache counts reads. Default 100,000.
+    /// Ten times the number of users that the cache is laid out for. Default 100,000.
     ///
-    /// Ten times the number of cached users is plenty. This is the initial value; the counters
-    /// adapt by themselves.
+    /// Counted as in Ristretto, whose counters are ten for each cached user. This cache remembers
+    /// half as many evicted users as it is laid out for, and more are cached if they fit.
     pub counters: usize,
 }
 
@@ -130,7 +130,7 @@ impl Lookaside {
         // The clock is read once for all of them.
         let on = inner.clock.now();
         for user in users {
-            let cached = inner.cached(user, on).await;
+            let cached = inner.cached(user, on);
             if cached.is_none() {
                 missed.push(user.clone());
             }
@@ -158,17 +158,17 @@ impl Lookaside {
     }
 
     /// Merges a session that the store has confirmed into the cache. Returns its JSON form.
-    pub async fn learn(&self, session: Session) -> Arc<Shown> {
+    pub fn learn(&self, session: Session) -> Arc<Shown> {
         self.inner.flights.record(&session);
         let shown = Arc::new(Shown::new(session));
-        self.inner.keep(&shown).await;
+        self.inner.keep(&shown);
         shown
     }
 
     /// Drops users from the cache after a write of unknown outcome.
-    pub async fn drop_uncertain(&self, sessions: &[Session]) {
+    pub fn drop_uncertain(&self, sessions: &[Session]) {
         for session in sessions {
-            self.inner.cache.drop(&session.user).await;
+            self.inner.cache.drop(&session.user);
         }
     }
 
@@ -191,8 +191,7 @@ impl Lookaside {
     }
 
     /// The statistics of the cache.
-    pub async fn counted(&self) -> Counted {
-        self.inner.cache.run_maintenance().await;
+    pub fn counted(&self) -> Counted {
         self.inner.counters.counted()
     }
 }
@@ -228,29 +227,29 @@ impl Inner {
         self.sight.reckon(self.store.shard_of(user), on).unwrap_or(on)
     }
 
-    async fn cached(&self, user: &UserId, on: Timestamp) -> Option<Arc<Shown>> {
-        let shown = self.cache.get(user).await?;
+    fn cached(&self, user: &UserId, on: Timestamp) -> Option<Arc<Shown>> {
+        let shown = self.cache.get(user)?;
         if is_current(shown.session(), self.now_by(user, on)) {
             return Some(shown);
         }
         // It has lapsed. The store may have a new one.
-        self.cache.drop(user).await;
+        self.cache.drop(user);
         None
     }
 
     /// Merges a current status into the cache.
-    async fn keep(&self, shown: &Arc<Shown>) {
+    fn keep(&self, shown: &Arc<Shown>) {
         let now = self.now(&shown.session().user);
-        self.cache.merge(shown, IfAbsent::Insert, now).await;
+        self.cache.merge(shown, IfAbsent::Insert, now);
     }
 
     /// Updates a cached entry. The watch reports all users, of whom few are cached.
-    async fn refresh(&self, session: &Session) {
-        let Some(cached) = self.cache.get(&session.user).await else { return };
+    fn refresh(&self, session: &Session) {
+        let Some(cached) = self.cache.get(&session.user) else { return };
         // A write of this node is in the cache before the watch reports it.
         if cached.session() != session {
             let now = self.now(&session.user);
-            self.cache.merge(&Arc::new(Shown::new(session.clone())), IfAbsent::Skip, now).await;
+            self.cache.merge(&Arc::new(Shown::new(session.clone())), IfAbsent::Skip, now);
         }
     }
 }

@@ -55,7 +55,7 @@ async fn the_cache_and_the_keeper_of_a_center_follow_one_watch() {
     clock.advance(Duration::from_secs(4)).await;
     assert!(!statuses.lookaside().is_stale());
     set(&statuses, Status::Busy).await;
-    let loads = statuses.lookaside().counted().await.misses;
+    let loads = statuses.lookaside().counted().misses;
 
     set(&other, Status::Away).await;
     clock.advance(Duration::from_secs(1)).await;
@@ -72,7 +72,7 @@ async fn the_cache_and_the_keeper_of_a_center_follow_one_watch() {
     clock.advance(Duration::from_secs(1)).await;
     assert_eq!(shown(&statuses, &presence).await, (Some(Status::Away), Some(Status::Away)));
     assert_eq!(counting.watches.load(Relaxed), 2);
-    assert_eq!(statuses.lookaside().counted().await.misses, loads, "all of it came by the watch");
+    assert_eq!(statuses.lookaside().counted().misses, loads, "all of it came by the watch");
 
     // The cache is stale as soon as the watch of the keeper has ended for good.
     presence.shutdown().await;

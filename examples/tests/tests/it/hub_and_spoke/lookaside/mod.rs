@@ -90,8 +90,8 @@ impl Scene {
         self.read(name).await.unwrap()
     }
 
-    async fn counted(&self) -> Counted {
-        self.lookaside.counted().await
+    fn counted(&self) -> Counted {
+        self.lookaside.counted()
     }
 
     fn loads(&self) -> u64 {
@@ -111,7 +111,7 @@ async fn a_cached_user_is_not_loaded_again() {
         assert_eq!(scene.shown("ada").await, Some(Status::Busy));
     }
     assert_eq!(scene.loads(), 1);
-    let counted = scene.counted().await;
+    let counted = scene.counted();
     assert_eq!((counted.hits, counted.misses, counted.keys_added), (4, 1, 1));
     assert!(counted.cost_added > 0 && counted.cost_evicted == 0);
 }
@@ -144,7 +144,7 @@ async fn users_without_a_status_are_not_cached() {
             assert_eq!(scene.shown(name).await, None, "{name}");
         }
     }
-    assert_eq!(scene.counted().await.keys_added, 0);
+    assert_eq!(scene.counted().keys_added, 0);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn a_load_that_is_overtaken_by_a_clear_brings_nobody() {
     scene.advance(0).await;
     scene.gate.answer();
     assert!(asking.await.unwrap()[0].is_none());
-    assert_eq!((scene.shown("ada").await, scene.counted().await.keys_added), (None, 1));
+    assert_eq!((scene.shown("ada").await, scene.counted().keys_added), (None, 1));
 }
 
 #[tokio::test]
