@@ -146,10 +146,16 @@ impl Raw {
     }
 }
 
+/// The space that is reserved for an encoded record; most sessions fit.
+const RECORD_BYTES: usize = 384;
+
 /// Encodes a session or a node; [`encode_user`] encodes a user record.
 pub(crate) fn encode(record: &impl Serialize) -> Bytes {
-    // These types have only string keys and finite numbers, so encoding cannot fail.
-    serde_json::to_vec(record).unwrap_or_default().into()
+    let mut bytes = Vec::with_capacity(RECORD_BYTES);
+    // These types have only string keys and finite numbers, and a vector takes every write, so
+    // encoding cannot fail.
+    let _ = serde_json::to_writer(&mut bytes, record);
+    bytes.into()
 }
 
 /// A user record as it is stored. There may be millions of them, so the value does not repeat the

@@ -7,6 +7,7 @@
 use crate::options::Options;
 use presence_core::store::Namespace;
 use presence_core::{NodeId, SessionId, SessionKey, UserId};
+use std::borrow::Cow;
 
 /// The names of streams and subjects in one namespace.
 #[derive(Debug)]
@@ -46,32 +47,36 @@ impl Keys {
         format!("{}>", self.bucket)
     }
 
+    /// A subject of the bucket, with room for some bytes more.
+    fn subject(&self, kind: &str, name: &str, room: usize) -> String {
+        let mut subject = String::with_capacity(self.bucket.len() + kind.len() + name.len() + room);
+        subject.push_str(&self.bucket);
+        subject.push_str(kind);
+        encode(name, &mut subject);
+        subject
+    }
+
     pub(crate) fn session(&self, user: &UserId, id: &SessionId) -> String {
-        let mut subject = self.of_user(user);
-        subject.pop();
+        let mut subject = self.subject("s.", user.as_str(), 1 + id.as_str().len());
+        subject.push('.');
         encode(id.as_str(), &mut subject);
         subject
     }
 
     /// The filter of all sessions of a user.
     pub(crate) fn of_user(&self, user: &UserId) -> String {
-        let mut subject = format!("{}s.", self.bucket);
-        encode(user.as_str(), &mut subject);
+        let mut subject = self.subject("s.", user.as_str(), 2);
         subject.push_str(".*");
         subject
     }
 
     pub(crate) fn node(&self, node: &NodeId) -> String {
-        let mut subject = format!("{}n.", self.bucket);
-        encode(node.as_str(), &mut subject);
-        subject
+        self.subject("n.", node.as_str(), 0)
     }
 
     /// The key of a user record: last seen, erased, blocked.
     pub(crate) fn user(&self, user: &UserId) -> String {
-        let mut subject = format!("{}u.", self.bucket);
-        encode(user.as_str(), &mut subject);
-        subject
+        self.subject("u.", user.as_str(), 0)
     }
 
     /// The key of the bucket's time.
@@ -102,11 +107,11 @@ impl Keys {
         let mut tokens = subject.strip_prefix(&self.bucket)?.split('.');
         let key = match (tokens.next()?, tokens.next()?, tokens.next()) {
             ("s", user, Some(id)) => Key::Session(SessionKey {
-                user: UserId::new(decode(user)?).ok()?,
-                id: SessionId::new(decode(id)?).ok()?,
+                user: UserId::new(&*decode(user)?).ok()?,
+                id: SessionId::new(&*decode(id)?).ok()?,
             }),
-            ("n", node, None) => Key::Node(NodeId::new(decode(node)?).ok()?),
-            ("u", user, None) => Key::User(UserId::new(decode(user)?).ok()?),
+            ("n", node, None) => Key::Node(NodeId::new(&*decode(node)?).ok()?),
+            ("u", user, None) => Key::User(UserId::new(&*decode(user)?).ok()?),
             _ => return None,
         };
         tokens.next().is_none().then_some(key)
@@ -120,6 +125,9 @@ fn is_plain(byte: u8) -> bool {
 
 /// Encodes a name as a token and appends it.
 pub(crate) fn encode(text: &str, to: &mut String) {
+    if text.bytes().all(is_plain) {
+        return to.push_str(text);
+    }
     for byte in text.bytes() {
         if is_plain(byte) {
             to.push(char::from(byte));
@@ -134,7 +142,10 @@ pub(crate) fn encode(text: &str, to: &mut String) {
 
 /// Decodes a token; `None` if [`encode`] never returns this token, so that each name
 /// has exactly one.
-pub(crate) fn decode(token: &str) -> Option<String> {
+pub(crate) fn decode(token: &str) -> Option<Cow<'_, str>> {
+    if token.bytes().all(is_plain) {
+        return Some(Cow::Borrowed(token));
+    }
     let digit = |byte: &u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'A'..=b'F' => Some(byte - b'A' + 10),
@@ -143,7 +154,7 @@ pub(crate) fn decode(token: &str) -> Option<String> {
     let (mut rest, mut text) = (token.as_bytes(), Vec::with_capacity(token.len()));
     loop {
         match rest {
-            [] => return String::from_utf8(text).ok(),
+            [] => return String::from_utf8(text).ok().map(Cow::Owned),
             [b'=', high, low, later @ ..] => {
                 let byte = digit(high)? << 4 | digit(low)?;
                 if is_plain(byte) {

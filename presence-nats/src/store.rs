@@ -8,6 +8,7 @@ use crate::jetstream::streams::Streams;
 use crate::options::Options;
 use crate::renewals::Beats;
 use crate::state::epochs::Epochs;
+use crate::state::own_writes::OwnWrites;
 use crate::state::revision_cache::RevisionCache;
 use crate::verbs::Nodes;
 use async_nats::{Client, ConnectOptions};
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) streams: Arc<Streams>,
     pub(crate) beats: Beats,
     pub(crate) revisions: RevisionCache,
+    pub(crate) own_writes: OwnWrites,
     pub(crate) epochs: Epochs,
     pub(crate) nodes: Nodes,
     /// The store's time as this handle reckons it with its own clock. It continues the time of a
@@ -134,6 +136,7 @@ impl NatsStore {
             beats: Beats::new(&streams),
             streams,
             revisions: RevisionCache::default(),
+            own_writes: OwnWrites::default(),
             epochs: Epochs::default(),
             nodes: Nodes::default(),
             reckoning: Reckoning::new(1),

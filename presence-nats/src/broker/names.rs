@@ -75,7 +75,7 @@ fn subject(prefix: &str, channel: &Channel) -> String {
 }
 
 fn channel(prefix: &str, subject: &str) -> Option<Channel> {
-    Channel::new(decode(subject.strip_prefix(prefix)?)?).ok()
+    Channel::new(&*decode(subject.strip_prefix(prefix)?)?).ok()
 }
 
 #[cfg(test)]

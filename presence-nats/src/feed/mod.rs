@@ -243,8 +243,9 @@ impl Watch<'_> {
     }
 
     fn enter(&mut self, raw: &Raw, slice: &mut Slice) {
-        let Shared { revisions, beats, streams, .. } = &**self.shared;
-        match raw.read(&streams.keys) {
+        let Shared { revisions, own_writes, beats, streams, .. } = &**self.shared;
+        let own = own_writes.take(raw).map(Record::Session);
+        match own.unwrap_or_else(|| raw.read(&streams.keys)) {
             Record::Session(mut session) => {
                 let key = session.key();
                 let repeats_deletion = raw.forgotten.is_some();

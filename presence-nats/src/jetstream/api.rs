@@ -224,7 +224,8 @@ impl TryFrom<String> for Time {
     }
 }
 
-fn parse_time(text: &str) -> Option<Timestamp> {
+/// Parses a time of the server: RFC 3339, in UTC, with up to nine digits of a fraction.
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let mut date = date.splitn(3, '-').map(|part| part.parse::<u64>().ok());
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
@@ -234,7 +235,8 @@ fn parse_time(text: &str) -> Option<Timestamp> {
     if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    if hour > 23 || minute > 59 || second > 60 || fraction.len() > 9 {
+    let is_fraction = fraction.len() <= 9 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if hour > 23 || minute > 59 || second > 60 || !is_fraction {
         return None;
     }
     // Days since the epoch, with years that begin in March, so that a leap day is the last day of
@@ -242,7 +244,8 @@ fn parse_time(text: &str) -> Option<Timestamp> {
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
     let days = days.checked_sub(719_468)?;
-    let millis: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(3);
+    let millis = digits.fold(0, |millis, digit| 10 * millis + u64::from(digit - b'0'));
     Some(Timestamp::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis))
 }
 
@@ -263,7 +266,14 @@ mod tests {
         assert_eq!(millis("2026-11-20T18:18:10.3Z"), Some(1_795_198_690_300));
         assert_eq!(millis("2000-02-29T23:59:59.999Z"), Some(951_868_799_999));
         assert_eq!(millis("2100-03-01T00:00:00Z"), Some(4_107_542_400_000));
-        for bad in ["", "0001-01-01T00:00:00Z", "2026-11-20T18:18:10+01:00", "2026-13-20T18:18:10Z", "x"] {
+        for bad in [
+            "",
+            "0001-01-01T00:00:00Z",
+            "2026-11-20T18:18:10+01:00",
+            "2026-13-20T18:18:10Z",
+            "2026-11-20T18:18:10.1sZ",
+            "x",
+        ] {
             assert_eq!(millis(bad), None, "{bad}");
         }
     }

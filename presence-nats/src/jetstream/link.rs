@@ -2,14 +2,13 @@
 
 use crate::codec::{FORGOTTEN, Forgotten, Gone, Raw, encode, value};
 use crate::error::{Failure, Outcome, code, corrupt, rejected, timeout, unanswered, unavailable};
-use crate::jetstream::api::{Ack, Answer, NewStream, StreamInfo};
+use crate::jetstream::api::{Ack, Answer, NewStream, StreamInfo, parse_time};
 use async_nats::client::Request;
 use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use parking_lot::Mutex;
-use presence_core::Timestamp;
 use presence_core::store::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -145,7 +144,8 @@ impl Link {
     }
 
     async fn request(&self, subject: String, headers: Option<HeaderMap>, payload: Bytes) -> Outcome<Message> {
-        let request = Request::new().payload(payload).timeout(Some(self.timeout * 2));
+        // The time limit is that of `bounded`.
+        let request = Request::new().payload(payload).timeout(None);
         let request = match headers {
             Some(headers) => request.headers(headers),
             None => request,
@@ -188,7 +188,7 @@ impl Link {
         headers: Option<HeaderMap>,
         payload: Bytes,
     ) -> Outcome<Ack> {
-        let ack = self.request(format!("{}{subject}", self.into), headers, payload).await?;
+        let ack = self.request([&self.into, subject].concat(), headers, payload).await?;
         given(&ack.payload)
     }
 
@@ -224,10 +224,16 @@ impl Link {
     }
 }
 
+/// The name of the field that holds the error of an answer.
+const ERROR: &[u8] = b"\"error\"";
+
 /// Decodes an answer of JetStream's API.
 fn given<T: DeserializeOwned>(payload: &[u8]) -> Outcome<T> {
     let unreadable = |error| Failure::Other(unreadable(error));
-    match serde_json::from_slice::<Answer>(payload).map_err(unreadable)?.error {
+    // Nearly all answers have no error, and are parsed once.
+    let may_have_error = payload.windows(ERROR.len()).any(|bytes| bytes == ERROR);
+    let answer = may_have_error.then(|| serde_json::from_slice::<Answer>(payload)).transpose();
+    match answer.map_err(unreadable)?.and_then(|answer| answer.error) {
         None => serde_json::from_slice(payload).map_err(unreadable),
         Some(error) if error.err_code == code::STREAM_NOT_FOUND => Err(Failure::NoStream(error.into())),
         Some(error) => Err(Failure::Refused(error)),
@@ -243,9 +249,7 @@ pub(crate) fn direct(message: Message) -> Option<Raw> {
     let headers = message.headers?;
     let header = |name: &str| value(&headers, name);
     let (subject, seq) = (header("Nats-Subject")?.to_owned(), header("Nats-Sequence")?.parse().ok()?);
-    let at =
-        header("Nats-Time-Stamp").and_then(|at| crate::jetstream::api::Time::try_from(at.to_owned()).ok());
-    let at = at.map_or(Timestamp::ZERO, |at| at.0);
+    let at = header("Nats-Time-Stamp").and_then(parse_time).unwrap_or_default();
     let (gone, forgotten) = (Gone::of(header), header(FORGOTTEN).and_then(Forgotten::parse));
     Some(Raw { subject, seq, at, gone, forgotten, incarnation: 0, payload: message.payload })
 }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use presence_core::store::{BATCH_ENTRIES, ForgetIf};
 use presence_core::{Timestamp, UserId};
+use serde::Serialize;
 use serde_json::json;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -31,6 +32,14 @@ pub(crate) const MARKS_FOR: Duration = Duration::from_mins(10);
 /// The header of a conditional write: the expected last revision of the key, zero if the
 /// key has none.
 pub(crate) const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
+
+/// A request for the last messages of many subjects or filters.
+#[derive(Serialize)]
+struct ManyRequest<'a> {
+    multi_last: &'a [String],
+    /// The maximum number of messages in the answer.
+    batch: u16,
+}
 
 /// The result of one request for many keys.
 enum Many {
@@ -109,7 +118,7 @@ impl Streams {
 
     /// The last messages of the sessions and of the records of these users, in no order, as of
     /// this call.
-    pub(crate) async fn of_users(&self, traits: Traits, users: &[&UserId]) -> Outcome<Vec<Raw>> {
+    pub(crate) async fn of_users(&self, traits: Traits, users: &[UserId]) -> Outcome<Vec<Raw>> {
         let floor = self.floor(traits).await?;
         let filters: Vec<String> =
             users.iter().flat_map(|user| [self.keys.of_user(user), self.keys.user(user)]).collect();
@@ -150,7 +159,7 @@ impl Streams {
         if !traits.is_modern {
             return Ok(Many::Unsure);
         }
-        let body = json!({ "multi_last": subjects, "batch": 1024 });
+        let body = ManyRequest { multi_last: subjects, batch: 1024 };
         let (raws, end) = self.link.get_many(&self.keys.state, &body, direct).await?;
         let number = |name: &str| {
             let headers = end.headers.as_ref()?;

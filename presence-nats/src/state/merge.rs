@@ -40,6 +40,8 @@ pub(crate) struct Merged<T> {
     pub(crate) value: T,
     pub(crate) revision: u64,
     pub(crate) forgotten: Option<Forgotten>,
+    /// The subject and the bytes that were written; `None` if the record had everything already.
+    pub(crate) written: Option<(String, Bytes)>,
 }
 
 impl Streams {
@@ -57,8 +59,14 @@ impl Streams {
                 let sent = join_all(part.iter().map(|write| self.send(write))).await;
                 for (write, sent) in part.into_iter().zip(sent) {
                     match sent? {
-                        Some(revision) => {
-                            done.push(Merged { value: write.value, revision, forgotten: write.forgotten });
+                        Some((revision, payload)) => {
+                            let Write { subject, value, forgotten, .. } = write;
+                            done.push(Merged {
+                                value,
+                                revision,
+                                forgotten,
+                                written: Some((subject, payload)),
+                            });
                         }
                         None => refused.push(write),
                     }
@@ -85,7 +93,7 @@ impl Streams {
                         if value.absorb(&write.value) {
                             writes.push(Write { value, expected, forgotten, ..write });
                         } else {
-                            done.push(Merged { value, revision, forgotten });
+                            done.push(Merged { value, revision, forgotten, written: None });
                         }
                     }
                     // There is no record, or it cannot be decoded: write the value alone.
@@ -96,12 +104,11 @@ impl Streams {
         Err(Failure::Other(unavailable("too many writers of one record at once")))
     }
 
-    async fn send<T: Register>(&self, write: &Write<T>) -> Outcome<Option<u64>> {
-        match write.expected {
-            Some(expected) => {
-                self.write(&write.subject, expected, write.value.encode(), write.forgotten).await
-            }
-            None => Ok(None),
-        }
+    /// Writes a value if its record has not changed; returns the new revision and the bytes.
+    async fn send<T: Register>(&self, write: &Write<T>) -> Outcome<Option<(u64, Bytes)>> {
+        let Some(expected) = write.expected else { return Ok(None) };
+        let payload = write.value.encode();
+        let revision = self.write(&write.subject, expected, payload.clone(), write.forgotten).await?;
+        Ok(revision.map(|revision| (revision, payload)))
     }
 }

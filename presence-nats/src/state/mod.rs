@@ -3,4 +3,5 @@
 pub(crate) mod bucket;
 pub(crate) mod epochs;
 pub(crate) mod merge;
+pub(crate) mod own_writes;
 pub(crate) mod revision_cache;

@@ -166,9 +166,12 @@ impl RevisionCache {
             state.entries.remove(&hash);
             return;
         };
-        entry.revision = revision;
         entry.generation = generation.unwrap_or(entry.reserved);
-        entry.digest = Some(self.digest(session, repeats_deletion));
+        // A watch also reads what this process has written.
+        if revision > entry.revision || entry.digest.is_none() {
+            entry.revision = revision;
+            entry.digest = Some(self.digest(session, repeats_deletion));
+        }
     }
 
     /// Advances the times of a session to those of its cached record. Returns the revision whose

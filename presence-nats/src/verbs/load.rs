@@ -4,25 +4,23 @@ use crate::codec::Record;
 use crate::error::{Failure, Outcome, corrupt};
 use crate::jetstream::streams::Traits;
 use crate::store::Shared;
-use presence_core::store::{Facts, Result, Session, UserRecord};
+use presence_core::store::{Facts, Result};
 use presence_core::{Timestamp, UserId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 impl Shared {
+    /// Reads users, each of whom is named once (as [`Coalesce`](presence_core::store::Coalesce)
+    /// does, which also puts the answer into the order of its callers).
     pub(crate) async fn load(&self, users: &[UserId]) -> Result<Facts> {
         self.streams.with(|traits| self.load_once(traits, users)).await
     }
 
     async fn load_once(&self, traits: Traits, users: &[UserId]) -> Outcome<Facts> {
-        let each: BTreeSet<&UserId> = users.iter().collect();
-        let each: Vec<&UserId> = each.into_iter().collect();
-        let keys = &self.streams.keys;
-        let mut of_users: BTreeMap<UserId, Vec<Session>> = BTreeMap::new();
-        let mut records: BTreeMap<UserId, UserRecord> = BTreeMap::new();
-        for raw in self.streams.of_users(traits, &each).await? {
-            match raw.read(keys) {
-                Record::Session(session) => of_users.entry(session.user.clone()).or_default().push(session),
-                Record::User(record) => _ = records.insert(record.user.clone(), record),
+        let (mut sessions, mut records) = (Vec::new(), Vec::new());
+        for raw in self.streams.of_users(traits, users).await? {
+            match raw.read(&self.streams.keys) {
+                Record::Session(session) => sessions.push(session),
+                Record::User(record) => records.push(record),
                 Record::Unreadable => {
                     return Err(Failure::Other(corrupt("a record of one of these users cannot be read")));
                 }
@@ -30,30 +28,17 @@ impl Shared {
             }
         }
         // A record without a heartbeat has no renewals (`touch`).
-        let mut renewed: Vec<&mut Session> =
-            of_users.values_mut().flatten().filter(|session| session.seen_at > Timestamp::ZERO).collect();
-        if !renewed.is_empty() {
+        if sessions.iter().any(|session| session.seen_at > Timestamp::ZERO) {
             self.beats.catch_up().await?;
-            renewed.iter_mut().for_each(|session| self.beats.renew(session));
+            let renewed = sessions.iter_mut().filter(|session| session.seen_at > Timestamp::ZERO);
+            renewed.for_each(|session| self.beats.renew(session));
         }
-        for sessions in of_users.values_mut() {
-            sessions.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        }
-        let sessions: Vec<Session> = users
-            .iter()
-            .filter_map(|user| of_users.get(user))
-            .flat_map(|sessions| sessions.iter().cloned())
-            .collect();
-        let holding: BTreeSet<_> = sessions
-            .iter()
-            .filter(|session| session.placement.held)
-            .map(|session| &session.placement.node)
-            .collect();
+        sessions.sort_unstable_by(|one, other| (&one.user, &one.id).cmp(&(&other.user, &other.id)));
+        let held = sessions.iter().filter(|session| session.placement.held);
+        let holding: BTreeSet<_> = held.map(|session| &session.placement.node).collect();
         let subjects = holding.into_iter().map(|id| self.streams.keys.node(id)).collect();
         let mut nodes = self.read_nodes(traits, subjects).await?;
         nodes.sort_unstable();
-        // Each record once, even if a user is repeated.
-        let records = users.iter().filter_map(|user| records.remove(user)).collect();
         Ok(Facts { sessions, nodes, users: records })
     }
 }

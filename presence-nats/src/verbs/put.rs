@@ -9,6 +9,7 @@ use crate::store::Shared;
 use bytes::Bytes;
 use presence_core::store::{Result, Session};
 use presence_core::{SessionId, UserId};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 impl Register for Session {
@@ -32,27 +33,31 @@ impl Shared {
     pub(crate) async fn put(&self, sessions: &[Session]) -> Result<()> {
         // A batch may repeat a session. Its states are merged first, since two writes of one record
         // at once would conflict.
-        let mut merged: BTreeMap<(&UserId, &SessionId), Session> = BTreeMap::new();
+        let mut merged: BTreeMap<(&UserId, &SessionId), Cow<'_, Session>> = BTreeMap::new();
         for session in sessions {
             let entry = merged.entry((&session.user, &session.id));
-            entry.and_modify(|known| _ = known.merge(session)).or_insert_with(|| session.clone());
+            entry.and_modify(|known| _ = known.to_mut().merge(session)).or_insert(Cow::Borrowed(session));
         }
-        let sessions: Vec<Session> = merged.into_values().collect();
+        let sessions: Vec<Cow<'_, Session>> = merged.into_values().collect();
         self.streams.with(|traits| self.put_once(traits, &sessions)).await
     }
 
-    async fn put_once(&self, traits: Traits, sessions: &[Session]) -> Outcome<()> {
+    async fn put_once(&self, traits: Traits, sessions: &[Cow<'_, Session>]) -> Outcome<()> {
         self.revisions.reserve(sessions.iter().map(|session| (&session.user, &session.id)));
-        let write = |session: &Session| {
-            let mut value = session.clone();
+        let write = |session: &Cow<'_, Session>| {
+            let mut value = Session::clone(session);
             let expected = self.revisions.contained(&mut value);
             let subject = self.streams.keys.session(&value.user, &value.id);
             Write { subject, value, expected, forgotten: None }
         };
         let merged = self.streams.merge(traits, sessions.iter().map(write).collect()).await?;
-        for Merged { value, revision, forgotten } in merged {
+        let is_watched = self.revisions.is_watched();
+        for Merged { value, revision, forgotten, written } in merged {
             let state = State::Existing { session: &value, repeats_deletion: forgotten.is_some() };
             self.revisions.fill(&value.user, &value.id, revision, state);
+            if let Some((subject, payload)) = written.filter(|_| is_watched) {
+                self.own_writes.add(revision, subject, payload, value);
+            }
         }
         Ok(())
     }

@@ -60,11 +60,19 @@ impl Entry for Touch {
 }
 
 /// The facts that a batch has loaded.
-#[derive(Default)]
 pub(super) struct Loaded {
-    sessions: BTreeMap<UserId, Vec<Session>>,
+    /// Sorted by user.
+    sessions: Vec<Session>,
     nodes: BTreeMap<NodeId, Node>,
     records: BTreeMap<UserId, UserRecord>,
+}
+
+impl Loaded {
+    fn sessions_of(&self, user: &UserId) -> &[Session] {
+        let from = self.sessions.partition_point(|session| session.user < *user);
+        let to = self.sessions.partition_point(|session| session.user <= *user);
+        &self.sessions[from..to]
+    }
 }
 
 #[async_trait]
@@ -77,19 +85,17 @@ impl Entry for UserId {
         // twice.
         let users: BTreeSet<&Self> = batch.iter().collect();
         let users: Vec<Self> = users.into_iter().cloned().collect();
-        let facts = store.load(&users).await?;
-        let mut loaded = Loaded::default();
-        for session in facts.sessions {
-            loaded.sessions.entry(session.user.clone()).or_default().push(session);
-        }
-        loaded.nodes = facts.nodes.into_iter().map(|node| (node.id.clone(), node)).collect();
-        loaded.records = facts.users.into_iter().map(|record| (record.user.clone(), record)).collect();
-        Ok(loaded)
+        let Facts { mut sessions, nodes, users: records } = store.load(&users).await?;
+        // Keeps the order of each user's sessions.
+        sessions.sort_by(|one, other| one.user.cmp(&other.user));
+        let nodes = nodes.into_iter().map(|node| (node.id.clone(), node)).collect();
+        let records = records.into_iter().map(|record| (record.user.clone(), record)).collect();
+        Ok(Loaded { sessions, nodes, records })
     }
 
     fn own(entries: &[Self], shared: &Loaded) -> Facts {
-        let each = entries.iter().filter_map(|user| shared.sessions.get(user));
-        let sessions: Vec<Session> = each.flatten().cloned().collect();
+        let each = entries.iter().flat_map(|user| shared.sessions_of(user));
+        let sessions: Vec<Session> = each.cloned().collect();
         let held = sessions.iter().filter(|session| session.placement.held);
         let holding: BTreeSet<&NodeId> = held.map(|session| &session.placement.node).collect();
         let nodes = holding.into_iter().filter_map(|id| shared.nodes.get(id)).cloned().collect();
