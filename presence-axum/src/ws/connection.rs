@@ -15,6 +15,7 @@ use super::{Close, Command, Problem, Request, SessionFields, Update, pending};
 use crate::Mount;
 use crate::limits::Permit;
 use crate::metrics::{self, SOCKETS};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use presence_core::{Hold, Timestamp, Topic, View, ViewUpdates, random};
@@ -206,13 +207,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 // Most frames are heartbeats, which need no permission.
                 Ok(request) if !request.command.needs_permission() => self.command(request, now),
                 Ok(request) => {
-                    let asked = pending::permitted(
+                    let mut asked: BoxFuture<'static, _> = Box::pin(pending::permitted(
                         self.environment.mount.clone(),
                         self.session.caller().clone(),
                         request,
                         self.environment.core.protocol.subscribing_enters(),
-                    );
-                    self.begin(Box::pin(asked));
+                    ));
+                    // Rights are usually known at once.
+                    match (&mut asked).now_or_never() {
+                        Some(outcome) => self.resume(outcome, now),
+                        None => self.begin(asked),
+                    }
                 }
                 Err(wrong) => self.effects.push(problem(wrong)),
             },

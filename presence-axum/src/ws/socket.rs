@@ -78,6 +78,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Ready with an event of the socket; also, with `None`, when enough was written for more
     /// frames to be queued.
     pub(super) fn poll(&mut self, reads: bool, cx: &mut Context<'_>) -> Poll<Option<SocketEvent>> {
+        if reads {
+            // The answers to frames that arrived together are written together.
+            match self.decoder.next() {
+                Ok(Some(received)) => return Poll::Ready(Some(SocketEvent::Received(received))),
+                Ok(None) => {}
+                Err(close) => return Poll::Ready(Some(SocketEvent::Close(close))),
+            }
+        }
         let before = self.queued;
         match self.poll_write(cx) {
             Poll::Ready(Err(_)) => return Poll::Ready(Some(SocketEvent::Lost)),
@@ -200,5 +208,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::task::noop_waker;
+
+    /// A masked text frame of one byte.
+    fn frame(text: u8) -> [u8; 7] {
+        [0x81, 0x81, 0, 0, 0, 0, text]
+    }
+
+    #[tokio::test]
+    async fn frames_that_arrive_together_are_answered_together() {
+        let (stream, mut client) = tokio::io::duplex(1024);
+        let mut socket = Socket::new(stream, &Settings::default());
+        client.write_all(&[frame(b'a'), frame(b'b')].concat()).await.unwrap();
+        let waker = noop_waker();
+        let cx = &mut Context::from_waker(&waker);
+        for sent in ["a", "b"] {
+            let Poll::Ready(Some(SocketEvent::Received(Received::Text(text)))) = socket.poll(true, cx) else {
+                panic!("no frame");
+            };
+            assert_eq!(text, sent);
+            socket.queue(Frame::text(text));
+        }
+        assert_eq!(socket.queued(), 6, "nothing is written yet");
+        assert!(socket.poll(true, cx).is_pending());
+        let mut written = [0; 6];
+        client.read_exact(&mut written).await.unwrap();
+        assert_eq!(written, *b"\x81\x01a\x81\x01b");
+    }
+
+    #[tokio::test]
+    async fn while_nothing_may_be_read_answers_are_written() {
+        let (stream, mut client) = tokio::io::duplex(1024);
+        let mut socket = Socket::new(stream, &Settings::default());
+        client.write_all(&[frame(b'a'), frame(b'b')].concat()).await.unwrap();
+        let waker = noop_waker();
+        let cx = &mut Context::from_waker(&waker);
+        assert!(matches!(socket.poll(true, cx), Poll::Ready(Some(SocketEvent::Received(_)))));
+        socket.queue(Frame::text("x"));
+        assert!(socket.poll(false, cx).is_pending());
+        assert_eq!(socket.queued(), 0);
+        client.read_exact(&mut [0; 3]).await.unwrap();
     }
 }
