@@ -156,8 +156,8 @@ impl<'a> ListBody<'a> {
         }
     }
 
-    /// The same JSON as by `Serialize`, at a third of the cost: of each row only the texts of users
-    /// are scanned for what must be escaped.
+    /// The same JSON as by `Serialize`, at less cost: of each row only the user and the message are
+    /// scanned for characters to escape.
     pub(crate) fn text(&self) -> serde_json::Result<Bytes> {
         /// An estimate of the bytes of a row.
         const ROW: usize = 96;
