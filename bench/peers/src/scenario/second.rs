@@ -25,7 +25,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut connections: Vec<_> = (0..64).map(|_| Connection::open(first.address)).collect::<Outcome<_>>()?;
     send(&posts, &mut connections)?;
     drop(connections);
-    rest(&redis, &first);
+    while grows(&redis, || std::thread::sleep(Duration::from_secs(1)))? {}
     let each = |of: f64| of / members as f64;
     let stored = each((used(&redis)?.saturating_sub(memory)) as f64);
     let wrote = each(redis.cpu().saturating_sub(cpu).as_secs_f64() * 1e6);
@@ -70,17 +70,13 @@ fn until_all(peer: &Peer, server: &Server, last: usize, start: Instant) -> Outco
     Err(format!("not within 60 s: {} is shown", user(last)).into())
 }
 
-/// Waits until Redis and the process are idle: writes in the background are done.
-fn rest(redis: &Redis, server: &Server) {
-    const LOOK: Duration = Duration::from_millis(500);
-    for _ in 0..120 {
-        let used = || redis.cpu() + server.cpu().unwrap_or_default();
-        let before = used();
-        std::thread::sleep(LOOK);
-        if used().saturating_sub(before) < LOOK / 20 {
-            return;
-        }
-    }
+/// Whether the memory of Redis still grows, over `wait`: writes in the background are not done.
+pub fn grows(redis: &Redis, wait: impl FnOnce()) -> Outcome<bool> {
+    /// Smaller changes are those of buffers and of processes that report that they live.
+    const LEAST: usize = 16 * 1024;
+    let before = used(redis)?;
+    wait();
+    Ok(used(redis)?.saturating_sub(before) > LEAST)
 }
 
 /// The memory that Redis uses, in bytes.
