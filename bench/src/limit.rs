@@ -1,8 +1,9 @@
 //! The smallest possible cost, as a comparison.
 
 use crate::cpu;
-use crate::people::{Key, Order};
+use crate::people::{self, Key, Order};
 use hashbrown::HashMap;
+use presence_core::{SessionKey, Timestamp};
 use std::hint::black_box;
 
 /// A plain map from key to the time of the last beat: without expiry, index or lock.
@@ -29,5 +30,22 @@ impl Map {
             }
         }
         black_box(&self.0);
+    }
+}
+
+/// A plain map from the ids of a session, which are validated and compared as those of a beat are,
+/// to the two times that a beat renews.
+pub struct Sessions(HashMap<SessionKey, [Timestamp; 2], foldhash::fast::RandomState>);
+
+impl Sessions {
+    pub fn of(people: usize, now: Timestamp) -> Self {
+        Self((0..people).map(|person| (people::session(person), [now; 2])).collect())
+    }
+
+    /// Overwrites the times of a session.
+    pub fn beat(&mut self, person: usize, now: Timestamp) {
+        if let Some(times) = self.0.get_mut(&people::session(person)) {
+            *times = [now; 2];
+        }
     }
 }

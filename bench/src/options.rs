@@ -13,7 +13,7 @@ usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|at
   --only PART    of roster: entering, beats, threads, handle, time, virtual, lists
                  or memory;
                  of instructions: nothing, reads, mount, mount-full, active-idle, status,
-                 new-status or beats;
+                 new-status, beats, overwrite, sessions or roster;
                  of redis: calls, batches, feed, load or resync;
                  of nats: puts, touches, feed, load or reads;
                  of attacks: nobody, sessions, ids, fat, slow, topics, tabs, users, files or rooms

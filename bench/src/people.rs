@@ -1,6 +1,6 @@
 //! Users: their ids, and the order in which they beat.
 
-use presence_core::{Beat, SessionId, Topic, Topics, UserId};
+use presence_core::{Beat, SessionId, SessionKey, Topic, Topics, UserId};
 
 /// The number of topics; each session is in one.
 pub const TOPICS: usize = 100;
@@ -45,14 +45,20 @@ pub fn enters(person: usize, topics: &[Topics]) -> Beat {
     Beat::enter(beat.user, beat.session).topics(topics[person % TOPICS].clone())
 }
 
-/// A beat that renews.
+/// The same ids, validated, as a beat contains them.
 #[expect(clippy::expect_used, reason = "eleven letters and digits are a valid name")]
-pub fn renews(person: usize) -> Beat {
+pub fn session(person: usize) -> SessionKey {
     let key = Key::of(person);
-    let (user, session) = key.ids();
+    let (user, id) = key.ids();
     let user = UserId::new(user).expect("a valid name");
-    let session = SessionId::new(session).expect("a valid name");
-    Beat::renew(user, session)
+    let id = SessionId::new(id).expect("a valid name");
+    SessionKey { user, id }
+}
+
+/// A beat that renews.
+pub fn renews(person: usize) -> Beat {
+    let SessionKey { user, id } = session(person);
+    Beat::renew(user, id)
 }
 
 /// The order of users: random, or each once in an order without locality.

@@ -6,7 +6,7 @@
 
 mod profile;
 
-use crate::limit::Map;
+use crate::limit::{Map, Sessions};
 use crate::people::{self, Order};
 use crate::process::Served;
 use crate::report::{self, Target};
@@ -40,7 +40,7 @@ enum Asks {
     Itself,
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     Case { name: "nothing", what: "a handler that does nothing", asks: Asks::Mount },
     Case { name: "reads", what: "a handler that reads the body and answers JSON", asks: Asks::Mount },
     Case { name: "mount", what: "POST /v1/hit of the mount", asks: Asks::Mount },
@@ -50,6 +50,7 @@ const CASES: [Case; 10] = [
     Case { name: "new-status", what: "POST of one status, on memory", asks: Asks::NewStatus },
     Case { name: "beats", what: "Presence::beat that renews, on memory", asks: Asks::Itself },
     Case { name: "overwrite", what: "an overwrite in a plain map", asks: Asks::Itself },
+    Case { name: "sessions", what: "the same, by two ids made as for a beat", asks: Asks::Itself },
     Case { name: "roster", what: "Roster::beat that renews", asks: Asks::Itself },
 ];
 
@@ -60,7 +61,7 @@ const ROUNDS: usize = 5;
 
 pub fn run(options: &Options) -> Outcome {
     report::head(&format!("instructions, {USERS} users, one connection"), 1);
-    let mut limit = None;
+    let (mut limit, mut sessions) = (None, None);
     for case in CASES.iter().filter(|case| options.wants(case.name)) {
         let (instructions, allocations) = cost(case)?;
         let (target, most_allocations) = match case.name {
@@ -70,14 +71,20 @@ pub fn run(options: &Options) -> Outcome {
         };
         let what = format!("{}, instructions", case.what);
         match limit {
-            Some(limit) if case.name != "beats" && case.name != "overwrite" => {
+            Some(limit) if !matches!(case.name, "beats" | "overwrite" | "sessions") => {
                 report::beside(&what, (instructions, limit), "", instructions / limit, &target);
             }
             _ => report::alone(&what, instructions, "", &target),
         }
+        if let Some(limit) = sessions {
+            let what = "the same, beside an overwrite by two ids";
+            report::beside(what, (instructions, limit), "", instructions / limit, &target);
+        }
         report::alone(&format!("{}, allocations", case.what), allocations, "", &most_allocations);
-        if matches!(case.name, "nothing" | "overwrite") {
-            limit = Some(instructions);
+        match case.name {
+            "nothing" | "overwrite" => limit = Some(instructions),
+            "sessions" => sessions = Some(instructions),
+            _ => {}
         }
     }
     Ok(())
@@ -151,4 +158,15 @@ pub fn roster_beats(rounds: usize) -> Outcome {
 /// The values of all users in a plain map are overwritten.
 pub fn overwrites(rounds: usize) {
     Map::of(USERS).beat(&mut Order::Once(0), rounds * USERS, &mut 0);
+}
+
+/// The times of all sessions in a plain map are overwritten, in the order of
+/// [`roster_beats`].
+pub fn session_overwrites(rounds: usize) {
+    let (mut sessions, mut now) = (Sessions::of(USERS, START), START);
+    for _ in 0..rounds {
+        now = now + BEAT_EVERY;
+        (0..USERS).for_each(|user| sessions.beat(user, now));
+    }
+    black_box(&sessions);
 }

@@ -58,6 +58,10 @@ pub fn run(case: &str, size: usize) -> Outcome {
                 instructions::overwrites(size);
                 return has_worked(&listener).await;
             }
+            "sessions" => {
+                instructions::session_overwrites(size);
+                return has_worked(&listener).await;
+            }
             "mount-full" => hits::full(presence(&clock, Policy::default()).await?, &clock),
             "mount" => hits::mount(presence(&clock, Policy::default()).await?),
             "active-idle" => hits::active_idle(presence(&clock, active_idle::policy()).await?),

@@ -142,7 +142,7 @@ impl Shared {
     async fn put(
         &self,
         sessions: Vec<Session>,
-        roll_back: Option<Rollback>,
+        roll_back: Option<Box<Rollback>>,
         patience: Duration,
     ) -> Result<(), Error> {
         let keys = || sessions.iter().map(Session::key).collect::<Vec<_>>();

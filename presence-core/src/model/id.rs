@@ -42,19 +42,39 @@ pub enum InvalidValue {
 }
 
 /// Checks a name: 1 to `max` bytes, no control characters.
+#[inline]
 pub(crate) fn check(what: &'static str, text: &str, max: usize) -> Result<(), InvalidValue> {
+    // Nearly every name is plain ASCII, which is checked fastest.
+    if (1..=max).contains(&text.len()) && is_plain(text.as_bytes()) {
+        return Ok(());
+    }
+    check_any(what, text, max)
+}
+
+/// Checks a name that may contain any characters.
+#[cold]
+fn check_any(what: &'static str, text: &str, max: usize) -> Result<(), InvalidValue> {
     if text.is_empty() {
         return Err(InvalidValue::Empty { what });
     }
     if text.len() > max {
         return Err(InvalidValue::TooLong { what, max, unit: "bytes" });
     }
-    // Nearly every name is plain ASCII, which is checked fastest.
-    let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
-    if !is_plain && text.chars().any(char::is_control) {
+    if text.chars().any(char::is_control) {
         return Err(InvalidValue::Control { what });
     }
     Ok(())
+}
+
+/// Whether all bytes are printable ASCII characters.
+fn is_plain(bytes: &[u8]) -> bool {
+    let are_plain =
+        |bytes: &[u8]| bytes.iter().fold(true, |plain, byte| plain & (b' '..=b'~').contains(byte));
+    // The processor compares the bytes of a chunk at once. The last chunk overlaps the one before.
+    match bytes.last_chunk::<8>() {
+        Some(last) => bytes.as_chunks::<8>().0.iter().all(|chunk| are_plain(chunk)) && are_plain(last),
+        None => are_plain(bytes),
+    }
 }
 
 /// Defines a name type whose values are always valid.
@@ -72,6 +92,7 @@ macro_rules! name {
             ///
             /// # Errors
             /// [`InvalidValue`] when the text is empty, too long, or holds a control character.
+            #[inline]
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidValue> {
                 let text = text.as_ref();
                 super::id::check($what, text, Self::MAX_BYTES)?;

@@ -34,6 +34,19 @@ fn an_id_may_contain_anything_but_control_characters() {
 }
 
 #[test]
+fn a_control_character_is_found_at_any_position_of_a_name_of_any_length() {
+    for length in 1..40 {
+        for (at, bad) in (0..length).flat_map(|at| ['\u{1f}', '\u{7f}', '\u{85}'].map(|bad| (at, bad))) {
+            let mut name = vec!['~'; length];
+            assert!(UserId::new(name.iter().collect::<String>()).is_ok());
+            name[at] = bad;
+            let name: String = name.iter().collect();
+            assert_eq!(UserId::new(&name), Err(InvalidValue::Control { what: "user id" }), "{name:?}");
+        }
+    }
+}
+
+#[test]
 fn an_id_is_validated_when_it_is_deserialized() {
     assert!(serde_json::from_value::<UserId>(json!("")).is_err());
     assert!(serde_json::from_value::<UserId>(json!("a\u{0}b")).is_err());

@@ -47,11 +47,9 @@ impl Roster {
         // Fast path: nearly every heartbeat only renews its session, which needs only the session's
         // slot and no proven clocks. The stamp time is read under the lock: once a session was
         // converted to the store's time, it must not get a stamp by the process's own time.
-        let renewed = found.at.and_then(|at| {
-            let stamp = self.stamp(now);
-            locked.renew(at, beat, by, &self.settings.policy, stamp, now)
-        });
-        if let Some(store_write) = renewed {
+        if let Some(at) = found.at
+            && let Some(store_write) = locked.renew(at, beat, by, &self.settings.policy, self.stamp(now), now)
+        {
             return Ok(store_write);
         }
         self.reconciling(locked, now, |locked, reconciler| {
@@ -65,6 +63,9 @@ impl Roster {
     // the user's state before and after.
     //
     // The result is a put if anything but times changed, or if the session was gone; else a touch.
+    //
+    // Not inlined, so that a renewal does not pay for the stack frame that this needs.
+    #[inline(never)]
     pub(crate) fn enter(
         &self,
         locked: &mut Shard,
@@ -106,7 +107,7 @@ impl Roster {
             locked.reconcile(locked.head_of(at), before.and_new(at), reconciler);
             let slot = &locked.slots[at];
             sessions.insert(0, slot.session());
-            return Ok(StoreWrite::Put { sessions, roll_back: Rollback::of(slot, None) });
+            return Ok(StoreWrite::Put { sessions, roll_back: Box::new(Rollback::of(slot, None)) });
         };
         let before = locked.user_state(head, [at]);
         let slot = &mut locked.slots[at];

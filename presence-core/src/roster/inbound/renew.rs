@@ -12,6 +12,7 @@ impl Shard {
     /// Records a heartbeat that only renews a session, and does not change the state of its user.
     /// `None` if the heartbeat does more than that: then
     /// [`Roster::enter`](crate::roster::Roster::enter) must handle it.
+    #[inline]
     pub(crate) fn renew(
         &mut self,
         at: u32,
@@ -95,6 +96,7 @@ impl Slot {
 
 /// When the user was last active, according to a heartbeat; `None` if the heartbeat does
 /// not say so.
+#[inline]
 pub(crate) fn activity(activity: Activity, stamp: Timestamp) -> Option<Timestamp> {
     match activity {
         Activity::Unknown => None,

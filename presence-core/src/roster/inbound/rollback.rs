@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 pub struct Rollback {
     key: SessionKey,
     /// The session before the change; `None` if it did not exist.
-    before: Option<Box<Session>>,
+    before: Option<Session>,
     /// The times after the change. Only parts that still have these times are reverted: later
     /// changes have later times, and are kept.
     after: Stamps,
@@ -41,7 +41,7 @@ impl Stamps {
 impl Rollback {
     /// The rollback of a change whose result is the present state of `slot`.
     pub(crate) fn of(slot: &Slot, before: Option<Session>) -> Self {
-        Self { key: slot.key(), before: before.map(Box::new), after: Stamps::of(slot) }
+        Self { key: slot.key(), before, after: Stamps::of(slot) }
     }
 }
 

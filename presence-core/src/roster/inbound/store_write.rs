@@ -23,8 +23,8 @@ pub enum StoreWrite {
     Put {
         /// The changed session, and any that were evicted to make room for it.
         sessions: Vec<Session>,
-        /// Reverts the change if the store refuses it.
-        roll_back: Rollback,
+        /// Reverts the change if the store refuses it. In a box, so that renewals are cheap to move.
+        roll_back: Box<Rollback>,
     },
     /// Nothing for now: the last renewal in the store is recent enough. A sweep returns the touch
     /// when it is due.
@@ -39,9 +39,11 @@ pub enum StoreWrite {
 impl Slot {
     /// The put of the session as it is now, with the rollback to `before`.
     pub(crate) fn store_write(&self, before: Option<Session>) -> StoreWrite {
-        StoreWrite::Put { sessions: vec![self.session()], roll_back: Rollback::of(self, before) }
+        let roll_back = Box::new(Rollback::of(self, before));
+        StoreWrite::Put { sessions: vec![self.session()], roll_back }
     }
 
+    #[inline]
     pub(crate) fn touch(&self) -> Touch {
         let (user, id) = (self.user.clone(), self.id.clone());
         Touch::Session { user, id, seen_at: self.seen_at, active_at: self.active_at }

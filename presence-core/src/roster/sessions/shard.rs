@@ -73,6 +73,7 @@ impl Shard {
     }
 
     /// The first session of a user.
+    #[inline]
     pub fn head(&self, hash: u32, user: &UserId) -> Option<u32> {
         self.index.find(hash, |head| self.slots[head].user == *user)
     }
@@ -93,14 +94,22 @@ impl Shard {
     }
 
     /// Finds a session of the user whose first session is `head`.
+    #[inline]
     pub fn find_from(&self, head: u32, id: &SessionId) -> Option<u32> {
+        // Most users have one session.
+        if self.slots[head].id == *id { Some(head) } else { self.find_after(head, id) }
+    }
+
+    /// The same, if the first session is not the one.
+    fn find_after(&self, head: u32, id: &SessionId) -> Option<u32> {
         match self.indexes(head) {
             Some(indexes) => indexes.find(id),
-            None => self.chain(head).find(|&at| self.slots[at].id == *id),
+            None => self.chain(head).skip(1).find(|&at| self.slots[at].id == *id),
         }
     }
 
     /// Looks up a session and its user.
+    #[inline]
     pub fn look_up(&self, hash: u32, user: &UserId, id: &SessionId) -> Found {
         let head = self.head(hash, user);
         Found { hash, head, at: head.and_then(|head| self.find_from(head, id)) }

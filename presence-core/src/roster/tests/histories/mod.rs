@@ -94,7 +94,7 @@ struct History {
     paused: BTreeSet<&'static str>,
     /// All sessions ever delivered or written.
     delivered: Vec<Session>,
-    steps: Vec<(Rollback, Step)>,
+    steps: Vec<(Box<Rollback>, Step)>,
     readers: Vec<Reader>,
     /// What scopes showed at their revisions.
     revisions: HashMap<Revision, (Counts, BTreeMap<UserId, Member>)>,
