@@ -13,6 +13,9 @@
 //! assert_eq!(server.command(&["GET", "a"]), "(nil)");
 //! ```
 //!
+//! If a server crashes or hangs, though no test has stopped it, the process that started it ends at
+//! once, with the end of the server's log on its standard error.
+//!
 //! Nothing here returns an error: if a server cannot be started, the test fails with a message that
 //! says why. The programs are in `.servers/bin`, which `scripts/servers.sh` fills.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
@@ -27,6 +30,7 @@ mod program;
 mod proxy;
 pub mod redis;
 mod resp;
+mod watch;
 
 pub use patience::within;
 pub use program::find;

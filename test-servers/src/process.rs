@@ -17,12 +17,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{
     guard::Guard,
     patience::{PATIENCE, wait_until, within},
+    watch::Watch,
 };
 
 /// A server's process, and its folder.
 #[derive(Debug)]
 pub(crate) struct Process {
     folder: PathBuf,
+    watch: Watch,
     guard: Mutex<Guard>,
 }
 
@@ -56,10 +58,15 @@ pub(crate) fn run<S>(start: impl Fn() -> S, ready: impl Fn(&S) -> Result<(), Str
 
 impl Process {
     /// Prepares a server without starting it. `folder` becomes its working directory, and is
-    /// removed with it.
-    pub(crate) fn new(program: &Path, args: &[&OsStr], folder: PathBuf) -> Self {
+    /// removed with it. `answers` asks the server for a sign of life, and waits for it briefly.
+    pub(crate) fn new(
+        program: &Path,
+        args: &[&OsStr],
+        folder: PathBuf,
+        answers: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
         let guard = Mutex::new(Guard::new(program, args, &folder));
-        Self { folder, guard }
+        Self { watch: Watch::new(folder.clone(), answers), folder, guard }
     }
 
     /// Starts the server, and returns before it is ready.
@@ -69,6 +76,7 @@ impl Process {
 
     /// Kills the server with -9 and returns when it has ended. The folder remains.
     pub(crate) fn kill(&self) {
+        self.watch.end();
         self.guard().kill();
     }
 
@@ -82,63 +90,50 @@ impl Process {
         self.guard().server().expect("the server was killed")
     }
 
-    /// Waits until the server is ready. If it does not become ready, the error contains the end of
-    /// its output.
+    /// Waits until the server is ready. From then on it must run and answer, unless it is killed or
+    /// paused: see [`Watch`]. If it does not become ready, the error contains the end of its output.
     pub(crate) fn until_ready(&self, mut is_ready: impl FnMut() -> bool) -> Result<(), String> {
+        let pid = self.pid();
         let ended =
-            within(PATIENCE, || if is_ready() { Some(false) } else { self.has_ended().then_some(true) });
+            within(PATIENCE, || if is_ready() { Some(false) } else { has_ended(pid).then_some(true) });
         let why = match ended {
-            Some(false) => return Ok(()),
+            Some(false) => {
+                self.watch.begin(pid);
+                return Ok(());
+            }
             Some(true) => "ended",
             None => "did not become ready",
         };
         Err(format!("the server in {} {why}:\n{}", self.folder.display(), self.log_tail()))
     }
 
-    /// Whether the server has ended by itself. Always false on systems other than Linux.
-    fn has_ended(&self) -> bool {
-        cfg!(target_os = "linux") && self.stat().is_none_or(|stat| stat[0] == "Z")
-    }
-
     pub(crate) fn pause(&self) {
-        self.signal(Signal::STOP);
+        self.watch.end();
+        let pid = self.pid();
+        signal(pid, Signal::STOP).expect("the server has ended");
         // The signal does not take effect at once.
         wait_until("the server stands still", || {
-            self.stat().is_none_or(|stat| stat[0].starts_with(['T', 't']))
+            stat(pid).is_none_or(|stat| stat[0].starts_with(['T', 't']))
         });
     }
 
     pub(crate) fn resume(&self) {
-        self.signal(Signal::CONT);
+        let pid = self.pid();
+        signal(pid, Signal::CONT).expect("the server has ended");
+        self.watch.begin(pid);
     }
 
     /// The CPU time of the process, in user and kernel mode, in steps of 10 ms.
     pub(crate) fn cpu(&self) -> Duration {
-        let stat = self.stat().expect("only Linux has /proc");
+        let stat = stat(self.pid()).expect("only Linux has /proc");
         // utime and stime are fields 14 and 15 of the line, of which `stat` starts with the third.
         let ticks: u64 = stat[11..=12].iter().map(|field| field.parse::<u64>().unwrap()).sum();
         Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
     }
 
-    /// The last lines of the server's output.
+    /// The end of the server's output.
     pub(crate) fn log_tail(&self) -> String {
-        let log = fs::read(self.folder.join("log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
-    }
-
-    /// The fields of the server's line in /proc, starting with the state. The fields before it are
-    /// left out, since they may contain spaces.
-    fn stat(&self) -> Option<Vec<String>> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
-        let (_, fields) = stat.rsplit_once(") ")?;
-        Some(fields.split(' ').map(str::to_owned).collect())
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
-        kill_process(pid, signal).expect("the server has ended");
+        log_tail(&self.folder)
     }
 
     fn guard(&self) -> MutexGuard<'_, Guard> {
@@ -146,4 +141,37 @@ impl Process {
         // held.
         self.guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a server has ended. Always false on systems other than Linux.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    cfg!(target_os = "linux") && stat(pid).is_none_or(|stat| stat[0] == "Z")
+}
+
+/// # Errors
+/// If the process has ended.
+pub(crate) fn signal(pid: u32, signal: Signal) -> rustix::io::Result<()> {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal)
+}
+
+/// The last lines of the output of the server in this folder; if it crashed, from the cause on.
+pub(crate) fn log_tail(folder: &Path) -> String {
+    /// How the traces of servers begin, which are far longer than the lines before.
+    const CRASHES: [&str; 4] = ["panic:", "fatal error:", "SIG", "=== REDIS BUG REPORT START"];
+    const LINES: usize = 20;
+    const LINES_OF_A_CRASH: usize = 2_000;
+    let log = fs::read(folder.join("log")).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let lines: Vec<_> = log.lines().collect();
+    let crash = lines.iter().position(|line| CRASHES.iter().any(|crash| line.starts_with(crash)));
+    let from = crash.unwrap_or(lines.len()).saturating_sub(LINES);
+    lines[from..].iter().take(LINES + LINES_OF_A_CRASH).copied().collect::<Vec<_>>().join("\n")
+}
+
+/// The fields of a process' line in /proc, starting with the state. The fields before it are left
+/// out, since they may contain spaces.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    Some(fields.split(' ').map(str::to_owned).collect())
 }

@@ -1,7 +1,7 @@
 //! A minimal client for single requests to a server.
 
 use std::{
-    io::{BufRead, BufReader, Error, Read, Result, Write},
+    io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write},
     net::{Ipv4Addr, TcpStream},
     time::Duration,
 };
@@ -30,6 +30,14 @@ pub(super) fn get(port: u16, path: &str, patience: Duration) -> Result<String> {
         Some((head, body)) if head.split(' ').nth(1) == Some("200") => Ok(body.to_owned()),
         _ => Err(Error::other(answer)),
     }
+}
+
+/// Whether a server gives a sign of life on both ports. It need not be healthy: a node of a cluster
+/// may wait for others.
+pub(super) fn answers(port: u16, monitor: u16, patience: Duration) -> bool {
+    let health = get(monitor, "/healthz", patience);
+    greeting(port, patience).is_ok_and(|greeting| greeting.starts_with("INFO"))
+        && health.map_or_else(|error| error.kind() == ErrorKind::Other, |_| true)
 }
 
 /// The reply to one request, including its headers.

@@ -160,7 +160,9 @@ impl Nats {
             monitor.number()
         );
         fs::write(folder.join("config"), own).unwrap();
-        let process = Process::new(program, &["--config".as_ref(), "config".as_ref()], folder);
+        let (client, monitoring) = (port.number(), monitor.number());
+        let answers = move || client::answers(client, monitoring, BRIEFLY);
+        let process = Process::new(program, &["--config".as_ref(), "config".as_ref()], folder, answers);
         process.start();
         Self { process, port, monitor, is_alone }
     }

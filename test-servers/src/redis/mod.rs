@@ -200,10 +200,12 @@ impl Redis {
         }
         fs::write(folder.join("config"), config).unwrap();
         let args: Vec<&OsStr> = args.iter().copied().chain(["config".as_ref()]).collect();
-        let process = Process::new(program, &args, folder);
-        process.start();
-        let password = settings.iter().find(|(name, _)| *name == "requirepass");
+        let (number, password) = (port.number(), settings.iter().find(|(name, _)| *name == "requirepass"));
         let password = password.map(|(_, password)| (*password).to_owned());
+        // An error is a sign of life as well.
+        let answers = move || resp::ask(number, None, Duration::from_secs(1), &["PING"]).is_ok();
+        let process = Process::new(program, &args, folder, answers);
+        process.start();
         Self { process, port, password, clock: None }
     }
 
