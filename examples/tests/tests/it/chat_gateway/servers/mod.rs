@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use test_servers::nats::Nats;
 use test_servers::redis::Redis;
+use test_servers::{Proxy, within};
 
 /// A token by the real clock.
 fn token(user: &str) -> String {
@@ -260,6 +261,35 @@ async fn a_redis_that_comes_back_empty_is_refilled_with_users_and_blocks() {
     }
     messages_reach(&mut alice, &[&three]).await;
     messages_reach(&mut bob, &[&three]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_message_after_an_outage_of_redis_is_sent() {
+    let redis = redis().await;
+    let proxy = Arc::new(Proxy::to(redis.port()));
+    let process = Process::start(&["--redis-url", &format!("redis://127.0.0.1:{}", proxy.port())]).await;
+    // The instance notices the end of its connection within milliseconds, but on a busy machine it
+    // may be later. So one of many attempts has to succeed; none would if a message found it out.
+    for _ in 0..20 {
+        say(process.address, "carol", BEGUN).await;
+        let (cut, ask) = (Arc::clone(&proxy), Arc::clone(&redis));
+        meanwhile(move || {
+            cut.cut();
+            let listens = |count: &str| {
+                let told = || ask.command(&["PUBSUB", "NUMSUB", "message:broadcast"]).ends_with(count);
+                assert!(within(Duration::from_secs(30), || told().then_some(())).is_some());
+            };
+            listens("\n0");
+            cut.pass();
+            listens("\n1");
+        })
+        .await;
+        let body = json!({"channel_id": "general", "content": "after"});
+        if post(process.address, "/messages", &token("carol"), body).await.status == 202 {
+            return;
+        }
+    }
+    panic!("each first message after an outage failed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
