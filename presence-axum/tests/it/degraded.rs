@@ -1,6 +1,7 @@
 //! The response when the store does not accept a hit.
 
 use crate::rig::{Rig, START};
+use crate::ws::client::Client;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -151,6 +152,21 @@ async fn open_streams_report_a_stale_view() {
     fails.store(NEVER, Ordering::SeqCst);
     rig.advance(2).await;
     assert_eq!(stream.event().await, "event: presence_view\ndata: {\"view\":\"fresh\"}");
+}
+
+#[tokio::test]
+async fn an_open_socket_reports_each_change_of_the_view() {
+    let (rig, fails) = rig(100).await;
+    let mut socket = Client::connect(rig.address).await;
+    while socket.of("presence_view").await["view"] != "fresh" {}
+    for _ in 0..3 {
+        fails.store(SILENT, Ordering::SeqCst);
+        rig.advance(5).await;
+        while socket.of("presence_view").await["view"] != "stale" {}
+        fails.store(NEVER, Ordering::SeqCst);
+        rig.advance(5).await;
+        while socket.of("presence_view").await["view"] != "fresh" {}
+    }
 }
 
 #[tokio::test]
