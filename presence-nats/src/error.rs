@@ -118,6 +118,7 @@ pub(crate) mod code {
     pub(crate) const SEALED: u64 = 10109;
     pub(crate) const STREAM_NAME_IN_USE: u64 = 10058;
     pub(crate) const STREAM_NOT_FOUND: u64 = 10059;
+    pub(crate) const SUBJECTS_OVERLAP: u64 = 10065;
     /// Servers before 2.12 put the right sequence into the text of the error; later ones may not.
     pub(crate) const WRONG_LAST_SEQUENCE: [u64; 2] = [10071, 10164];
 }
@@ -146,7 +147,9 @@ impl From<Refusal> for Error {
             (code::SEALED, _) => {
                 unavailable(words("the stream is sealed: delete it, and it is created again"))
             }
-            (10065, _) => rejected(words("another stream has our subjects: choose another namespace")),
+            (code::SUBJECTS_OVERLAP, _) => {
+                rejected(words("another stream has our subjects: choose another namespace"))
+            }
             (code::STREAM_NOT_FOUND, _) => unavailable(words("the stream is gone")),
             // The server has no leader, is not up to date, or is busy: a retry may succeed.
             (_, 408 | 429 | 500..=599) => unavailable(words("JetStream does not serve at the moment")),

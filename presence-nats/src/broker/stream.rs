@@ -109,6 +109,9 @@ impl Events {
                 "stream {stream} cannot be used: it is sealed, gives no acks, has other subjects or no allow_direct"
             ))));
         }
+        if self.traits.lock().is_none() {
+            self.link.created(&info).await;
+        }
         if self.traits.lock().replace(Traits { modern: config.allow_msg_ttl }).is_none() {
             let asked = self.new_stream(self.longest());
             let differs = config.max_msgs_per_subject != asked.max_msgs_per_subject

@@ -23,6 +23,8 @@ use std::time::Duration;
 const RECONNECTS_FOR: Duration = Duration::from_millis(100);
 /// How often the state of the connection is checked meanwhile.
 const CHECK_EVERY: Duration = Duration::from_millis(10);
+/// How long a server may take to create a stream.
+const CREATED_WITHIN: Duration = Duration::from_millis(100);
 
 /// The state of the connection according to the client's events: denials, and
 /// why connecting failed.
@@ -167,7 +169,23 @@ impl Link {
         tracing::info!(stream, "creating a stream");
         match self.ask(&format!("STREAM.CREATE.{stream}"), encode(new)).await {
             Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => Ok(None),
+            // Servers of version 2.9 may give this answer also if another process creates the same
+            // stream at the same time.
+            Err(failure) if failure.is(&[code::SUBJECTS_OVERLAP]) => {
+                let ours = self.ask::<StreamInfo>(&format!("STREAM.INFO.{stream}"), Bytes::new()).await;
+                ours.map_or(Err(failure), |_| Ok(None))
+            }
             created => created.map(Some),
+        }
+    }
+
+    /// Waits while the server may still be creating a stream.
+    ///
+    /// Servers before 2.10 report a stream before it has its storage. A request for a message of it
+    /// then crashes the server, so there is no other way to find out.
+    pub(crate) async fn created(&self, info: &StreamInfo) {
+        if info.ts.is_none() && info.state.last_seq == 0 {
+            tokio::time::sleep(CREATED_WITHIN).await;
         }
     }
 

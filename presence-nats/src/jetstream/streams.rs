@@ -117,6 +117,9 @@ impl Streams {
         let state = self.info_or_create(&self.keys.state, || self.new_state()).await?;
         self.incarnation.store(state.incarnation(), Ordering::Relaxed);
         self.check_state(&state.config)?;
+        if self.traits.lock().is_none() {
+            self.link.created(&state).await;
+        }
         let beats = self.info_or_create(&self.keys.beats, || self.new_beats()).await?;
         let expected = self.keys.renewals();
         if !beats.config.subjects.contains(&expected) || beats.config.no_ack {
