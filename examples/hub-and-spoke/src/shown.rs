@@ -4,6 +4,7 @@ use presence_core::store::{Declared, Session};
 use presence_core::{Message, Status, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
+use std::borrow::Cow;
 use time::OffsetDateTime;
 
 /// A status, and its JSON.
@@ -34,7 +35,12 @@ impl Shown {
         let at = declared.map_or(Timestamp::ZERO, |declared| declared.at);
         let message = declared.and_then(|Declared { message, .. }| message.as_ref());
         // There are no heartbeats: the user was last seen when the status was set.
-        let (last_seen, updated_at) = (rfc3339(session.seen_at.max(at)), rfc3339(at));
+        let updated_at = rfc3339(at);
+        let last_seen = if session.seen_at > at {
+            Cow::Owned(rfc3339(session.seen_at))
+        } else {
+            Cow::Borrowed(&*updated_at)
+        };
         let wire = Wire {
             user: session.user.as_str(),
             status: declared.map_or(Status::Offline, |declared| declared.status),

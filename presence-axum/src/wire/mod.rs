@@ -35,7 +35,7 @@ const NOSNIFF: (HeaderName, HeaderValue) =
 /// assert_eq!(response.headers()["cache-control"], "no-store");
 /// ```
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    response(status, text(value, 128))
+    response(status, text(value, 256))
 }
 
 /// The response with this JSON.
