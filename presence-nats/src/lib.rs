@@ -81,7 +81,7 @@
 //! | `verbs/` | put, touch, forget, load |
 //! | `feed/` | watches (snapshot, changes, proofs of time), and the rewriting of old records |
 //! | `jetstream/` | JetStream's API over one connection, the streams, and ordered readers |
-//! | `state/` | the bucket: conditional writes, cached revisions, epochs |
+//! | `state/` | the bucket: conditional writes, cached revisions, own writes that a watch need not decode, epochs |
 //! | `renewals/` | renewals of sessions, in a stream of their own |
 //! | `broker/` | the broker: its stream, publishing, history, and the follower of new events |
 //! | `policy` | the comparison of the processes' policies |
