@@ -196,8 +196,7 @@ impl std::fmt::Debug for Token {
 }
 
 impl Command {
-    /// Whether the caller has to be permitted this. If not, the command is executed without
-    /// waiting.
+    /// Whether the caller has to be permitted this. Other commands are executed at once.
     pub(super) fn needs_permission(&self) -> bool {
         match self {
             Self::Enter { .. } | Self::Subscribe(_) => true,

@@ -86,8 +86,7 @@ pub(crate) fn left(from: Liveness, to: Liveness) -> Option<LeftReason> {
 /// A scope may also get a new revision without a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Revision {
-    /// The number of the scope's state. A topic that was dropped and entered again gets another
-    /// one.
+    /// The number of the scope's state. A topic that was dropped and entered again gets another.
     scope: u64,
     changes: u64,
 }
