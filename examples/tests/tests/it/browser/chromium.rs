@@ -79,12 +79,24 @@ impl Chromium {
 
     /// Calls a method of the debugging protocol: on a tab's session, or on the browser.
     pub async fn call(&self, session: Option<&str>, method: &str, params: Value) -> Value {
-        let answer = tokio::time::timeout(PATIENCE, self.pipe.call(session, method, params)).await;
-        match answer {
-            Ok(Ok(result)) => result,
-            Ok(Err(error)) => panic!("{method}: {error}"),
-            Err(elapsed) => panic!("{method}: no answer within {PATIENCE:?}: {elapsed}"),
-        }
+        let answer = self.try_call(PATIENCE, session, method, params).await;
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same, for a call that a navigation of the tab may interrupt.
+    ///
+    /// # Errors
+    /// What the browser answers, or that it has not answered within this time.
+    pub async fn try_call(
+        &self,
+        patience: Duration,
+        session: Option<&str>,
+        method: &str,
+        params: Value,
+    ) -> Result<Value, String> {
+        tokio::time::timeout(patience, self.pipe.call(session, method, params))
+            .await
+            .unwrap_or_else(|elapsed| Err(format!("no answer within {patience:?}: {elapsed}")))
     }
 
     /// The events of a session since it was last asked.

@@ -68,8 +68,8 @@ async fn a_reload_of_both_pages_keeps_the_session_of_each() {
     let (tab, _) = first_sight(&site).await;
     let sessions = "[presence.session, document.querySelector('#guest-place iframe').contentWindow.presence.session].join()";
     let before = tab.eval(sessions).await;
-    tab.eval("globalThis.isOld = true; location.reload()").await;
-    tab.until("!globalThis.isOld && the('view-state').dataset.state === 'live'").await;
+    tab.reload().await;
+    tab.until("the('view-state').dataset.state === 'live'").await;
     tab.until(&there(&format!("{THEIR_STATE} === 'live'"))).await;
     assert_eq!(tab.eval(sessions).await, before);
     assert_eq!(tab.eval("users('left-list')").await, "");

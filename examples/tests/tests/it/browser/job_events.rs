@@ -3,7 +3,6 @@
 use super::looks::{assert_fits_a_phone, assert_has_a_dark_look};
 use super::tab::Tab;
 use crate::job_events::Node;
-use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use test_servers::Proxy;
@@ -81,7 +80,7 @@ async fn two_tabs_and_a_reload_show_the_same() {
     }
     site.node.update(&job, "processing", 10).await;
     one.until(&shows("processing", 10)).await;
-    one.call("Page.reload", json!({})).await;
+    one.reload().await;
     site.node.update(&job, "processing", 20).await;
     for tab in [&one, &two] {
         tab.until(&shows("processing", 20)).await;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// After this time without an answer the page is looked at anew: a navigation may lose a look.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const FIDGETS_EVERY: Duration = Duration::from_millis(500);
 
 /// Helpers of tests in the page: `the(testid)` is an element, `row(list, user)` a row of a list,
@@ -86,6 +88,13 @@ impl Tab {
         self.call("Page.navigate", json!({"url": url})).await;
     }
 
+    /// Shows the page anew, as its user does, and waits until the new document is there.
+    pub async fn reload(&self) {
+        // Whether the old document still answers is chance.
+        let _ = self.try_eval(PATIENCE, "globalThis.isOld = true; location.reload()").await;
+        self.until("!globalThis.isOld").await;
+    }
+
     pub async fn call(&self, method: &str, params: Value) -> Value {
         self.chromium.call(Some(&self.session), method, params).await
     }
@@ -93,10 +102,12 @@ impl Tab {
     /// The value of this expression in the page.
     ///
     /// # Errors
-    /// The exception that it throws.
-    async fn try_eval(&self, expression: &str) -> Result<Value, String> {
+    /// The exception that it throws, or that the page answered nothing, for example since its tab
+    /// navigated to another one.
+    async fn try_eval(&self, patience: Duration, expression: &str) -> Result<Value, String> {
         let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let mut answer = self.call("Runtime.evaluate", params).await;
+        let (chromium, session) = (&self.chromium, Some(self.session.as_str()));
+        let mut answer = chromium.try_call(patience, session, "Runtime.evaluate", params).await?;
         match answer.get("exceptionDetails") {
             Some(thrown) => Err(text(&thrown["exception"]["description"])),
             None => Ok(answer["result"]["value"].take()),
@@ -104,7 +115,7 @@ impl Tab {
     }
 
     pub async fn eval(&self, expression: &str) -> Value {
-        self.try_eval(expression).await.unwrap_or_else(|error| panic!("{expression}: {error}"))
+        self.try_eval(PATIENCE, expression).await.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
     /// Waits until this is so in the page.
@@ -112,7 +123,7 @@ impl Tab {
         let mut last = Ok(Value::Null);
         let look = async {
             loop {
-                last = self.try_eval(condition).await;
+                last = self.try_eval(LOOK_AGAIN, condition).await;
                 if last == Ok(Value::Bool(true)) {
                     return;
                 }
@@ -120,7 +131,7 @@ impl Tab {
             }
         };
         if tokio::time::timeout(PATIENCE, look).await.is_err() {
-            let shown = self.try_eval(SHOWN).await;
+            let shown = self.try_eval(LOOK_AGAIN, SHOWN).await;
             let shown = shown.map_or_else(|error| error, |shown| text(&shown));
             let said = self.complaints();
             panic!("in vain: {condition}\nwhich is {last:?}, in {shown}\n\nand the browser said {said:#?}");
@@ -153,7 +164,9 @@ impl Tab {
         let hand = tokio::spawn(async move {
             for x in [100, 140].into_iter().cycle() {
                 let moved = json!({"type": "mouseMoved", "x": x, "y": 60});
-                chromium.call(Some(&session), "Input.dispatchMouseEvent", moved).await;
+                // A reload may interrupt a move.
+                let _ =
+                    chromium.try_call(LOOK_AGAIN, Some(&session), "Input.dispatchMouseEvent", moved).await;
                 tokio::time::sleep(FIDGETS_EVERY).await;
             }
         });

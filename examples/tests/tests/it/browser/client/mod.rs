@@ -38,8 +38,8 @@ async fn a_reload_keeps_the_session_and_is_not_seen_as_a_leave() {
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     ada.until(&shows("active-list", "Grace")).await;
     let session = grace.eval("presence.session").await;
-    grace.eval("globalThis.isOld = true; location.reload()").await;
-    grace.until("!globalThis.isOld && presence.self.getSnapshot().state === 'live'").await;
+    grace.reload().await;
+    grace.until("presence.self.getSnapshot().state === 'live'").await;
     assert_eq!(grace.eval("presence.session").await, session);
     grace.until(&shows("active-list", "Ada")).await;
     assert_eq!(ada.eval("users('left-list')").await, "");
