@@ -73,17 +73,18 @@ impl Shared {
         }
     }
 
-    /// Writes to the store what the roster has recorded.
+    /// Writes to the store what the roster has recorded of a session.
     ///
     /// What a store in the process answers at once needs no future. What waits is boxed: else the
     /// future of each heartbeat, and of the handler around it, would reserve room for it.
-    pub fn write(&self, write: StoreWrite) -> Write<'_> {
+    pub fn write(&self, key: SessionKey, write: StoreWrite) -> Write<'_> {
         let at_once = |outcome| Either::Left(ready(Ok(outcome)));
         match write {
             StoreWrite::Nothing => at_once(BeatOutcome::Late),
             StoreWrite::Postponed { placed_at } => at_once(BeatOutcome::Postponed { placed_at }),
-            StoreWrite::Touch { touch, placed_at, confirms } => {
-                let touches = [touch];
+            StoreWrite::Touch { seen_at, active_at, placed_at, confirms } => {
+                let SessionKey { user, id } = key;
+                let touches = [Touch::Session { user, id, seen_at, active_at }];
                 let answered =
                     self.store().touch_now(&touches).map(|answered| self.note(Verb::Touch, answered));
                 let stored = BeatOutcome::Stored { placed_at };

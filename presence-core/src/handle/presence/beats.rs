@@ -59,7 +59,7 @@ impl Presence {
         shared.calibrated().await;
         let shard = shared.store().shard_of(&beat.user);
         let write = shared.roster.beat(&beat, BeatSource::Beat, shard, shared.now())?;
-        shared.write(write).await
+        shared.write(SessionKey { user: beat.user, id: beat.session }, write).await
     }
 
     /// Ends a session, or some of its memberships. Other users see that after the policy's grace,
@@ -83,7 +83,7 @@ impl Presence {
             return Err(Error::ShuttingDown);
         }
         let write = self.shared.roster.leave(&leave, self.shared.now());
-        self.shared.write(write).await.map(drop)
+        self.shared.write(leave.key, write).await.map(drop)
     }
 
     /// Declares a status for a session, until the session ends or the declaration expires.
@@ -121,7 +121,7 @@ impl Presence {
         self.shared.calibrated().await;
         let shard = self.shared.store().shard_of(&key.user);
         let write = self.shared.roster.declare(&key, declaration, shard, self.shared.now())?;
-        self.shared.write(write).await.map(drop)
+        self.shared.write(key, write).await.map(drop)
     }
 
     /// Binds the session that `beat` describes to a connection of this process; returns at once.

@@ -142,15 +142,9 @@ impl Roster {
         slot.set(flag::TOUCH_DUE, false);
         slot.set(flag::TRACKED, true);
         slot.set(flag::HELD_HERE, here || slot.has(flag::HELD_HERE));
-        let touch = slot.touch();
         locked.reconcile(head.unwrap_or(at), before, reconciler);
         let slot = &locked.slots[at];
-        if moves || revives || declares {
-            Ok(slot.store_write(old))
-        } else {
-            let confirms = !slot.stored.is_stored();
-            Ok(StoreWrite::Touch { touch, placed_at: slot.placed_at, confirms })
-        }
+        Ok(if moves || revives || declares { slot.store_write(old) } else { slot.touch() })
     }
 
     /// Refuses a heartbeat if the roster has no room for it.

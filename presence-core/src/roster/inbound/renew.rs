@@ -52,36 +52,31 @@ impl Shard {
         }
         let placed_at = slot.placed_at;
         // The heartbeats of its node renew a held session. While they arrive, only new activity has
-        // to be written.
+        // to be written. In milliseconds, since dividing and comparing a `Duration` takes longer.
         let renew_every = if slot.has(flag::HELD) && slot.is_renewed_by_node(stamp) {
             if active_at == slot.active_at && active_at <= slot.seen_at {
                 slot.seen_at = slot.seen_at.max(stamp);
                 slot.flags |= flag::TRACKED;
                 return Some(StoreWrite::Postponed { placed_at });
             }
-            Duration::MAX
+            u64::MAX
         } else {
-            slot.lease() / 4
+            u64::from(slot.lease_millis) / 4
         };
-        let is_fresh = |then: Timestamp, window| stamp.since(then) < window || stamp <= then;
-        let fresh = is_fresh(slot.seen_at, renew_every)
+        let unseen_for = stamp.as_millis().saturating_sub(slot.seen_at.as_millis());
+        let fresh = (unseen_for < renew_every || unseen_for == 0)
             && (active_at == slot.active_at || active_at.since(slot.active_at) < policy.active_for / 4);
-        let seen_before = slot.seen_at;
         slot.seen_at = slot.seen_at.max(stamp);
         slot.active_at = active_at;
         slot.flags |= flag::TRACKED;
         if !fresh {
             slot.set(flag::TOUCH_DUE, false);
-            return Some(StoreWrite::Touch {
-                touch: slot.touch(),
-                placed_at,
-                confirms: !slot.stored.is_stored(),
-            });
+            return Some(slot.touch());
         }
         if !slot.has(flag::TOUCH_DUE) {
             slot.set(flag::TOUCH_DUE, true);
-            let due_in = renew_every.min(policy.active_for / 4).saturating_sub(stamp.since(seen_before));
-            self.check_in(at, now, due_in);
+            let within = Duration::from_millis(renew_every).min(policy.active_for / 4);
+            self.check_in(at, now, within.saturating_sub(Duration::from_millis(unseen_for)));
         }
         Some(StoreWrite::Postponed { placed_at })
     }

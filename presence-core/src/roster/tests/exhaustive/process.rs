@@ -175,7 +175,7 @@ impl Process {
     }
 
     /// Writes a change to the store, or adds it to the outbox.
-    fn write(&mut self, write: StoreWrite, store: &mut Store, now: Timestamp) {
+    fn write(&mut self, key: &SessionKey, write: StoreWrite, store: &mut Store, now: Timestamp) {
         let can_write = self.can_write(store);
         match write {
             StoreWrite::Nothing | StoreWrite::Postponed { .. } => {}
@@ -188,14 +188,12 @@ impl Process {
             StoreWrite::Put { sessions, .. } => {
                 self.owe(sessions.iter().map(Session::key), Owes::Put);
             }
-            StoreWrite::Touch { touch, confirms, .. } => {
-                let Touch::Session { user, id, .. } = &touch else { unreachable!("a session's own") };
-                if !can_write {
-                    return self.owe([SessionKey { user: user.clone(), id: id.clone() }], Owes::Touch);
-                }
-                self.touch(store, &touch);
+            StoreWrite::Touch { .. } if !can_write => self.owe([key.clone()], Owes::Touch),
+            StoreWrite::Touch { seen_at, active_at, confirms, .. } => {
+                let SessionKey { user, id } = key.clone();
+                self.touch(store, &Touch::Session { user, id, seen_at, active_at });
                 if confirms {
-                    self.roster.confirm([(user, id)], now);
+                    self.roster.confirm([(&key.user, &key.id)], now);
                 }
             }
         }
@@ -203,23 +201,23 @@ impl Process {
 
     pub fn beat(&mut self, beat: &Beat, store: &mut Store, now: Timestamp) {
         let write = self.roster.beat(beat, BeatSource::Beat, 0, now).unwrap();
-        self.write(write, store, now);
+        self.write(&key_of(beat), write, store, now);
     }
 
     pub fn hold(&mut self, beat: &Beat, store: &mut Store, now: Timestamp) {
         let write = self.roster.beat(beat, BeatSource::Connection, 0, now).unwrap();
-        self.write(write, store, now);
+        self.write(&key_of(beat), write, store, now);
     }
 
     pub fn leave(&mut self, leave: &Leave, store: &mut Store, now: Timestamp) {
         let write = self.roster.leave(leave, now);
-        self.write(write, store, now);
+        self.write(&leave.key, write, store, now);
     }
 
     /// Ends a connection of this process.
     pub fn close(&mut self, key: &SessionKey, store: &mut Store, now: Timestamp) {
         let write = self.roster.drop_held(key, POLICY_GRACE, now);
-        self.write(write, store, now);
+        self.write(key, write, store, now);
     }
 
     /// Makes the store forget the sessions that are gone in this process's view.
@@ -274,4 +272,8 @@ impl Process {
             locked.missing.get(&at).map(|since| since.relative_to(now)).hash(into);
         }
     }
+}
+
+fn key_of(beat: &Beat) -> SessionKey {
+    SessionKey { user: beat.user.clone(), id: beat.session.clone() }
 }

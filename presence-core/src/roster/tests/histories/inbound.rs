@@ -3,10 +3,10 @@
 use super::*;
 
 impl History {
-    pub(super) fn beat(&mut self, rng: &mut Rng, key: SessionKey, by: BeatSource, shard: u16) {
+    pub(super) fn beat(&mut self, rng: &mut Rng, key: &SessionKey, by: BeatSource, shard: u16) {
         let stamp = self.reference.stamp();
         let mut beat =
-            if rng.one_in(3) { Beat::enter(key.user, key.id) } else { Beat::renew(key.user, key.id) };
+            if rng.one_in(3) { Beat::enter } else { Beat::renew }(key.user.clone(), key.id.clone());
         beat.activity = match rng.below(6) {
             0 => Activity::Now,
             1 => Activity::Ago(secs(rng.below(12))),
@@ -28,7 +28,7 @@ impl History {
         self.log.push(format!("{by:?} {beat:?}"));
         let write = self.stage.roster.beat(&beat, by, shard, self.stage.now).unwrap();
         let step = self.reference.beat(&beat, by, shard);
-        self.check_write(rng, write, step);
+        self.check_write(rng, key, write, step);
     }
 
     pub(super) fn leave(&mut self, rng: &mut Rng, key: &SessionKey) {
@@ -46,7 +46,7 @@ impl History {
         self.log.push(format!("{leave:?}"));
         let write = self.stage.leave(&leave);
         let step = self.reference.leave(&leave);
-        self.check_write(rng, write, step);
+        self.check_write(rng, key, write, step);
     }
 
     pub(super) fn declare(&mut self, rng: &mut Rng, key: &SessionKey, shard: u16) {
@@ -54,11 +54,17 @@ impl History {
         self.log.push(format!("{key:?} declares {declares:?}"));
         let write = self.stage.roster.declare(key, declares.clone(), shard, self.stage.now).unwrap();
         let step = self.reference.declare(key, declares, shard);
-        self.check_write(rng, write, step);
+        self.check_write(rng, key, write, step);
     }
 
     /// Checks the store write that a change results in, and rolls some of them back.
-    pub(super) fn check_write(&mut self, rng: &mut Rng, write: StoreWrite, step: Option<Step>) {
+    pub(super) fn check_write(
+        &mut self,
+        rng: &mut Rng,
+        key: &SessionKey,
+        write: StoreWrite,
+        step: Option<Step>,
+    ) {
         match (write, step) {
             (StoreWrite::Put { sessions, roll_back }, Some(step)) => {
                 assert_eq!(self.reference.sessions[&sessions[0].key()].session, sessions[0]);
@@ -70,8 +76,8 @@ impl History {
             }
             (StoreWrite::Put { sessions, .. }, None) => panic!("a put without a change: {sessions:?}"),
             (write, Some(step)) => panic!("a change is written as {write:?}: {step:?}"),
-            (StoreWrite::Touch { touch: Touch::Session { user, id, seen_at, active_at }, .. }, None) => {
-                let session = &self.reference.sessions[&SessionKey { user, id }].session;
+            (StoreWrite::Touch { seen_at, active_at, .. }, None) => {
+                let session = &self.reference.sessions[key].session;
                 assert_eq!((seen_at, active_at), (session.seen_at, session.active_at));
             }
             _ => {}

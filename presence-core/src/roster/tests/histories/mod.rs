@@ -177,15 +177,15 @@ impl History {
         let key = key(USERS[rng.index(USERS.len())], SESSIONS[rng.index(SESSIONS.len())]);
         let shard = self.shard_of(&key);
         match rng.below(32) {
-            0..=6 => self.beat(&mut rng, key, BeatSource::Beat, shard),
-            7 | 8 => self.beat(&mut rng, key, BeatSource::Connection, shard),
+            0..=6 => self.beat(&mut rng, &key, BeatSource::Beat, shard),
+            7 | 8 => self.beat(&mut rng, &key, BeatSource::Connection, shard),
             9 | 10 => self.leave(&mut rng, &key),
             11 => {
                 let grace = secs(rng.below(3));
                 self.log.push(format!("drop {key:?} {grace:?}"));
                 let write = self.stage.roster.drop_held(&key, grace, self.stage.now);
                 let step = self.reference.drop_held(&key, grace);
-                self.check_write(&mut rng, write, step);
+                self.check_write(&mut rng, &key, write, step);
             }
             12 => self.declare(&mut rng, &key, shard),
             13..=16 => self.foreign(&mut rng, &key, shard),
