@@ -50,7 +50,11 @@ impl Access {
     pub fn of(tokens: &Tokens, clock: impl Clock + Clone) -> Result<Self, String> {
         let users: Option<Arc<dyn Authenticator>> =
             match (set(tokens.jwt_secret.as_ref()), set(tokens.jwks_url.as_ref())) {
-                (Some(secret), _) => Some(Arc::new(Hs256::new(secret.reveal()).clock(clock.clone()))),
+                (Some(_), Some(_)) => {
+                    let both = "JWT_SECRET and JWKS_URL are both set: tokens are verified in one way";
+                    return Err(both.to_owned());
+                }
+                (Some(secret), None) => Some(Arc::new(Hs256::new(secret.reveal()).clock(clock.clone()))),
                 (None, Some(url)) => Some(Arc::new(jwks("JWKS_URL", url)?.clock(clock.clone()))),
                 (None, None) => None,
             };
@@ -213,4 +217,26 @@ fn claims(user: &Identity, job: &JobId) -> bool {
 fn same(secret: &str, shown: &str) -> bool {
     let differing = secret.bytes().zip(shown.bytes()).fold(0, |bits, (a, b)| black_box(bits | (a ^ b)));
     secret.len() == shown.len() && differing == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+    use clap::Parser;
+    use presence_core::SystemClock;
+
+    #[test]
+    fn tokens_are_verified_in_one_way_and_an_empty_setting_is_none() {
+        let access = |secret: &str, url: &str| {
+            let flags = ["job-events", "--jwt-secret", secret, "--jwks-url", url];
+            let settings = Settings::try_parse_from(flags).map_err(|error| error.to_string())?;
+            Access::of(&settings.tokens, SystemClock).map(|access| access.users.is_some())
+        };
+        assert_eq!(access("", "http://127.0.0.1/keys"), Ok(true));
+        assert_eq!(access("a secret", ""), Ok(true));
+        assert_eq!(access("", ""), Ok(false));
+        let both = access("a secret", "http://127.0.0.1/keys");
+        assert!(both.is_err_and(|message| message.starts_with("JWT_SECRET and JWKS_URL are both set")));
+    }
 }

@@ -84,7 +84,7 @@ pub struct Tokens {
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: Option<Secret>,
     /// The URL of the keys that sign the tokens of users; if set, jobs have owners.
-    #[arg(long, env = "JWKS_URL", value_name = "URL", conflicts_with = "jwt_secret")]
+    #[arg(long, env = "JWKS_URL", value_name = "URL")]
     pub jwks_url: Option<String>,
     /// The bearer token of internal publishers.
     #[arg(long, env = "INTERNAL_TOKEN", hide_env_values = true)]
