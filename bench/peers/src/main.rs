@@ -12,6 +12,7 @@ mod protocol;
 mod report;
 mod scenario;
 mod server;
+mod sockudo;
 
 use clap::Parser;
 use peer::Peer;
@@ -19,6 +20,7 @@ use report::{Report, Table};
 use scenario::{Scenario, Sizes};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// An error ends a scenario and is shown in its rows.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -29,7 +31,7 @@ struct Options {
     /// Run this peer only (repeatable): a name, or `url=ws://host:port/path` of a running server.
     #[arg(long)]
     peer: Vec<String>,
-    /// The protocol of a running server: ours, socket.io, ws, centrifugo or phoenix.
+    /// The protocol of a running server: ours, socket.io, ws, centrifugo, phoenix or pusher.
     #[arg(long, default_value = "ours")]
     protocol: String,
     /// Run this scenario only (repeatable).
@@ -120,6 +122,9 @@ fn peers(options: &Options) -> Outcome<Vec<Peer>> {
     Ok(peers)
 }
 
+/// A peer whose round takes longer runs in no other.
+const LONG_ROUND: Duration = Duration::from_mins(3);
+
 /// Runs all rounds of a scenario. A peer that failed is left out of later rounds: failures are
 /// usually timeouts.
 fn run(scenario: &Scenario, peers: &[Peer], rounds: usize, sizes: &Sizes, failed: &mut Vec<String>) -> Table {
@@ -131,10 +136,14 @@ fn run(scenario: &Scenario, peers: &[Peer], rounds: usize, sizes: &Sizes, failed
                 continue;
             }
             eprintln!("{} {round}: {}", scenario.name, peer.name);
+            let start = Instant::now();
             let samples = match peer.alone.filter(|_| scenario.across) {
                 Some(why) => Err(why.into()),
                 None => (scenario.run)(peer, sizes),
             };
+            if start.elapsed() > LONG_ROUND {
+                out.insert(&peer.name);
+            }
             match samples {
                 Ok(samples) => {
                     let whys = || samples.iter().filter_map(|sample| sample.value.as_ref().err());

@@ -22,6 +22,8 @@ pub enum Launch {
     Beside(&'static str),
     /// A script in `node/`.
     Node(&'static str),
+    /// Sockudo, as `scripts/peers.sh` installed it.
+    Sockudo,
     /// Already running at this address.
     Elsewhere(SocketAddr),
 }
@@ -67,6 +69,15 @@ pub fn all() -> Outcome<Vec<Peer>> {
             Some("cannot: its Redis adapter is not set up here"),
             "socketioxide 0.18.9, rooms as in <https://docs.rs/socketioxide/0.18.9/socketioxide/>, buffers of 16,384 packets so \
              that none is dropped; one thread",
+        )?,
+        peer(
+            "sockudo",
+            "pusher",
+            Launch::Sockudo,
+            None,
+            "sockudo 5.2.0 with its features v2, local and redis, presence channels of the Pusher protocol, its limits \
+             of members, connections and requests raised, no metrics, else its defaults \
+             (<https://github.com/sockudo/sockudo>); Redis adapter for two processes; a thread for each processor",
         )?,
     ])
 }

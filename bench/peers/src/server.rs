@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::peer::{Launch, Peer};
+use crate::sockudo;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ pub struct Setup {
 /// A running process. It is killed when it is dropped.
 pub struct Server {
     /// `None` if it was started by somebody else.
-    process: Option<Child>,
+    pub(crate) process: Option<Child>,
     pub address: SocketAddr,
 }
 
@@ -38,6 +39,7 @@ impl Server {
                 command.arg(folder().join("node").join(script));
                 command
             }
+            Launch::Sockudo => return sockudo::start(setup),
         };
         command.env("PORT", setup.port.to_string()).env("REDIS", setup.redis.as_deref().unwrap_or_default());
         if setup.large > 0 {
@@ -57,6 +59,10 @@ impl Server {
         kill_process(Pid::from_child(process), Signal::TERM)?;
         process.wait()?;
         Ok(())
+    }
+
+    pub fn is_running(&mut self) -> Outcome<bool> {
+        Ok(self.process.as_mut().ok_or(ELSEWHERE)?.try_wait()?.is_none())
     }
 
     /// The processor time of all its threads.

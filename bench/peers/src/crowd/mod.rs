@@ -82,9 +82,12 @@ impl Crowd {
         Err(format!("{} sockets were not opened within {} s", self.shaking, PATIENCE.as_secs()).into())
     }
 
-    /// Sends a text frame.
-    pub fn send(&mut self, at: usize, text: &str) {
-        self.sockets[at].send(&frame::text(text));
+    /// Sends a command on a socket that is ready.
+    pub fn send(&mut self, at: usize, command: &str) -> Outcome {
+        let socket = &mut self.sockets[at];
+        let frame = socket.frame(command, self.protocol)?;
+        socket.send(&frame);
+        Ok(())
     }
 
     /// Closes a socket as a page does that is closed.

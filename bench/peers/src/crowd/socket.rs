@@ -31,7 +31,9 @@ pub struct Socket {
     /// Bytes that the kernel did not accept yet.
     unsent: Vec<u8>,
     /// Frames that are sent once the server is ready.
-    commands: Vec<u8>,
+    commands: Vec<String>,
+    /// The frame that showed that the server is ready.
+    greeting: String,
     /// The response of a server that refused the handshake.
     pub refusal: Option<String>,
     pub watch: Option<Box<Watch>>,
@@ -47,7 +49,8 @@ impl Socket {
             phase: Phase::Handshake,
             part: Vec::new(),
             unsent: Vec::new(),
-            commands: commands.iter().flat_map(|command| frame::text(command)).collect(),
+            commands: commands.to_vec(),
+            greeting: String::new(),
             refusal: None,
             watch: None,
         };
@@ -79,6 +82,12 @@ impl Socket {
             }
         }
         self.unsent = Vec::new();
+    }
+
+    /// The frame of a command, signed if the protocol asks for that.
+    pub fn frame(&self, command: &str, protocol: &dyn Protocol) -> Outcome<Vec<u8>> {
+        let signed = protocol.signed(&self.greeting, command)?;
+        Ok(frame::text(signed.as_deref().unwrap_or(command)))
     }
 
     /// Closes the socket. Returns whether it was still being opened.
@@ -172,8 +181,12 @@ impl Socket {
     fn handle(&mut self, text: &str, protocol: &dyn Protocol) -> Outcome<bool> {
         if self.phase == Phase::Open && protocol.is_ready(text) {
             self.phase = Phase::Ready;
-            let commands = std::mem::take(&mut self.commands);
-            self.send(&commands);
+            text.clone_into(&mut self.greeting);
+            let mut frames = Vec::new();
+            for command in std::mem::take(&mut self.commands) {
+                frames.extend(self.frame(&command, protocol)?);
+            }
+            self.send(&frames);
         }
         if let Some(answer) = protocol.answer(text) {
             self.send(&frame::text(answer));

@@ -4,6 +4,7 @@ mod by_hand;
 mod centrifugo;
 mod ours;
 mod phoenix;
+pub mod pusher;
 mod socket_io;
 
 use crate::Outcome;
@@ -61,12 +62,26 @@ pub trait Protocol: Sync {
         self.enter(user, room)
     }
 
+    /// A command in the form that the server accepts from the client that it greeted with this frame
+    /// (the one that showed that it [is ready](Self::is_ready)), if that form is another one.
+    ///
+    /// # Errors
+    /// The greeting lacks what the command needs.
+    fn signed(&self, _greeting: &str, _command: &str) -> Outcome<Option<String>> {
+        Ok(None)
+    }
+
     /// A message to all members of a room.
     fn message(&self, room: &str, text: &str) -> String;
 
     /// Whether this frame is such a message. Called for every frame of every client: it
     /// compares a prefix.
     fn is_message(&self, frame: &str) -> bool;
+
+    /// Whether the sender of a message receives it too.
+    fn echoes(&self) -> bool {
+        true
+    }
 
     /// The answer to a heartbeat of the server.
     fn answer(&self, _frame: &str) -> Option<&'static str> {
@@ -111,12 +126,13 @@ pub trait Protocol: Sync {
 }
 
 /// The adapters, by the name that `--protocol` takes.
-pub const ALL: [(&str, &dyn Protocol); 5] = [
+pub const ALL: [(&str, &dyn Protocol); 6] = [
     ("ours", &ours::Ours),
     ("socket.io", &socket_io::SocketIo),
     ("ws", &by_hand::ByHand),
     ("centrifugo", &centrifugo::Centrifugo),
     ("phoenix", &phoenix::Phoenix),
+    ("pusher", &pusher::Pusher),
 ];
 
 /// The adapter of this name.

@@ -31,14 +31,20 @@ fn each_protocol_tells_the_same_story() {
         r#"["1",null,"room:r","presence_state",{"ada":{"metas":[{"phx_ref":"1"}]}}]"#,
         r#"[null,null,"room:r","presence_diff",{"joins":{"bob":{"metas":[]}},"leaves":{"ada":{"metas":[]}}}]"#,
     ];
+    let pusher = [
+        r#"{"event":"pusher_internal:subscription_succeeded","channel":"presence-r","data":"{\"presence\":{\"count\":1,\"ids\":[\"ada\"],\"hash\":{\"ada\":{}}}}"}"#,
+        r#"{"event":"pusher_internal:member_added","channel":"presence-r","data":"{\"user_id\":\"bob\",\"user_info\":{}}"}"#,
+        r#"{"event":"pusher_internal:member_removed","channel":"presence-r","data":"{\"user_id\":\"ada\"}"}"#,
+    ];
     let by_hand =
         [r#"{"type":"state","users":["ada"]}"#, r#"{"type":"diff","joined":["bob"],"left":["ada"]}"#];
-    let stories: [(&str, &[&str]); 5] = [
+    let stories: [(&str, &[&str]); 6] = [
         ("ours", &ours),
         ("socket.io", &socket_io),
         ("centrifugo", &centrifugo),
         ("phoenix", &phoenix),
         ("ws", &by_hand),
+        ("pusher", &pusher),
     ];
     assert_eq!(stories.map(|(name, _)| name).len(), ALL.len());
     for (protocol, frames) in stories {
@@ -70,5 +76,23 @@ fn pages_are_followed_to_the_last() {
 fn an_error_of_a_server_is_an_error() {
     let refused = r#"{"type":"error","ref":null,"code":429,"error":"too many frames"}"#;
     assert!(named("ours").unwrap().decode(refused, &mut |_| {}).is_err());
+    let pusher = named("pusher").unwrap();
+    let refused = r#"{"event":"pusher:error","data":{"message":"over quota","code":4004}}"#;
+    assert!(pusher.decode(refused, &mut |_| {}).is_err());
+    let closes = r#"{"event":"pusher:error","data":{"message":"Server shutting down","code":4200}}"#;
+    assert!(pusher.decode(closes, &mut |_| {}).is_ok());
     assert!(named("nobody").is_err());
+}
+
+/// The expected signature was made with OpenSSL.
+#[test]
+fn a_pusher_client_signs_what_it_enters() {
+    let pusher = named("pusher").unwrap();
+    let greeting = r#"{"event":"pusher:connection_established","data":"{\"socket_id\":\"1234.1234\",\"activity_timeout\":120}"}"#;
+    let [command] = &pusher.enter("ada", "foobar")[..] else { panic!("one command") };
+    let signed = pusher.signed(greeting, command).unwrap().unwrap();
+    let expected = "53c918f7dd418330429038411a4c57e3d8460b545b53c8f029dc997fc885a5e4";
+    assert!(signed.contains(&format!(r#""auth":"peers-key:{expected}""#)), "{signed}");
+    assert!(pusher.signed(greeting, r#"{"event":"pusher:ping","data":{}}"#).unwrap().is_none());
+    assert!(pusher.signed(r#"{"event":"x","data":"{}"}"#, command).is_err());
 }

@@ -86,7 +86,7 @@ fn frames(peer: &Peer, frame: &str, sizes: &Sizes) -> Outcome<f64> {
             before = server.cpu()?;
         }
         for at in 0..members {
-            crowd.send(at, frame);
+            crowd.send(at, frame)?;
         }
         crowd.read_for(Duration::from_millis(100))?;
     }

@@ -1,6 +1,6 @@
 //! What users see of faults of processes, the store and the network.
 
-use super::rig::{user, wait};
+use super::rig::{apart, user, wait};
 use super::{Sample, Sizes, Unit};
 use crate::Outcome;
 use crate::crowd::Crowd;
@@ -122,15 +122,15 @@ impl<'p> World<'p> {
                 let commands = self.peer.protocol.enter(&user(1_000 + 10 * process + n), "room");
                 let at = self.crowd.open_watched(self.address(process)?, &commands)?;
                 self.watched[process].push(at);
+                apart(&mut self.crowd)?;
             }
         }
-        self.crowd.opened()?;
         for n in 0..2 * USERS {
             let (name, process) = (user(n), n % 2);
             let socket = self.crowd.open(self.address(process)?, &self.peer.protocol.enter(&name, "room"))?;
             self.users.push(Member { name, process, socket, gone_at: None, has_left: false });
+            apart(&mut self.crowd)?;
         }
-        self.crowd.opened()?;
         let all = 2 * (USERS + WATCHED);
         let watched = self.watched.concat();
         wait(&mut self.crowd, "everybody is shown everywhere", |crowd| {

@@ -58,7 +58,7 @@ fn seen(
         };
         let start = Instant::now();
         for frame in protocol.enter(&rig::user(9_000_000 + n), &room) {
-            crowd.send(at, &frame);
+            crowd.send(at, &frame)?;
         }
         if !crowd.until(PATIENCE, has_changed)? {
             return Err("not within 60 s: the members receive an enter".into());

@@ -8,7 +8,7 @@ use crate::peer::Peer;
 use std::time::{Duration, Instant};
 
 /// The timeout.
-const AT_MOST: Duration = Duration::from_secs(30);
+const AT_MOST: Duration = Duration::from_mins(1);
 const WATCHED: usize = 3;
 
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
@@ -18,12 +18,12 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut watched = Vec::new();
     for n in 0..WATCHED {
         watched.push(crowd.open_watched(b.address, &enter(n))?);
+        rig::apart(&mut crowd)?;
     }
-    crowd.opened()?;
     for n in 0..members {
         crowd.open(a.address, &enter(WATCHED + n))?;
+        rig::apart(&mut crowd)?;
     }
-    crowd.opened()?;
     let seen = |crowd: &Crowd| watched.iter().map(|at| crowd.watch(*at).online()).min();
     rig::wait(&mut crowd, "the other process knows all", |crowd| seen(crowd) == Some(WATCHED + members))?;
     let left = |crowd: &Crowd| watched.iter().map(|at| crowd.watch(*at).left.len()).min();

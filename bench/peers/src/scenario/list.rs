@@ -65,7 +65,7 @@ fn pages(peer: &Peer, server: &Server, room: &str, first: String) -> Outcome<usi
 
 fn answer(crowd: &mut Crowd, asks: usize, frame: &str) -> Outcome<usize> {
     let before = crowd.watch(asks).listed.len();
-    crowd.send(asks, frame);
+    crowd.send(asks, frame)?;
     rig::wait(crowd, "a list is answered", |crowd| crowd.watch(asks).listed.len() > before)?;
     crowd.watch(asks).listed.last().copied().ok_or_else(|| "no list".into())
 }

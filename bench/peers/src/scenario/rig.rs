@@ -43,6 +43,13 @@ impl Pair {
     }
 }
 
+/// Waits a moment between users who enter. Of users who enter at once, Sockudo loses some.
+pub fn apart(crowd: &mut Crowd) -> Outcome {
+    const APART: Duration = Duration::from_millis(30);
+    crowd.opened()?;
+    crowd.read_for(APART)
+}
+
 /// Waits until a condition holds, and fails after a minute.
 pub fn wait(crowd: &mut Crowd, what: &str, is_so: impl Fn(&Crowd) -> bool) -> Outcome {
     if crowd.until(PATIENCE, is_so)? {

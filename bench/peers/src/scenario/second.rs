@@ -57,7 +57,7 @@ fn until_all(peer: &Peer, server: &Server, last: usize, start: Instant) -> Outco
             List::Pages(page) => peer.protocol.page(&room, &connection.get(&page)?)?.0,
             List::Frame(frame) => {
                 let before = crowd.watch(asks).listed.len();
-                crowd.send(asks, &frame);
+                crowd.send(asks, &frame)?;
                 crowd.until(PATIENCE, |crowd| crowd.watch(asks).listed.len() > before)?;
                 crowd.watch(asks).listed.last().copied().unwrap_or(0)
             }
