@@ -66,9 +66,10 @@ pub fn all() -> Outcome<Vec<Peer>> {
             "socketioxide",
             "socket.io",
             Launch::Beside("socketioxide"),
-            Some("cannot: its Redis adapter is not set up here"),
+            None,
             "socketioxide 0.18.9, rooms as in <https://docs.rs/socketioxide/0.18.9/socketioxide/>, buffers of 16,384 packets so \
-             that none is dropped; one thread",
+             that none is dropped; one thread; its Redis adapter (<https://docs.rs/socketioxide-redis/0.4.4>) forwards events, \
+             and tells no names of members elsewhere",
         )?,
         peer(
             "sockudo",

@@ -11,8 +11,6 @@ use std::sync::Arc;
 
 /// The claim with the list of rooms that a token is valid for. A token without it is valid for all.
 pub const ROOMS: &str = "rooms";
-/// The minimum length of a secret by RFC 7518, in bytes.
-const SECRET_BYTES: usize = 32;
 
 /// Verifies the tokens of users.
 pub struct Users(Arc<dyn Authenticator>);
@@ -56,9 +54,6 @@ impl Users {
     }
 
     fn by_secret(secret: &str, tokens: &Tokens, clock: impl Clock) -> Self {
-        if secret.len() < SECRET_BYTES {
-            tracing::warn!("JWT_SECRET is shorter than {SECRET_BYTES} bytes: it can be guessed");
-        }
         let mut known = Hs256::new(secret).clock(clock);
         if let Some(issuer) = tokens.issuer() {
             known = known.issuer(issuer);

@@ -180,9 +180,6 @@ impl Settings {
         if secret.is_empty() {
             return Err("JWT_SECRET is required: the secret that tokens are signed with");
         }
-        if secret.len() < 32 {
-            tracing::warn!("JWT_SECRET is shorter than 32 bytes, and easily guessed");
-        }
         let tokens = Hs256::new(secret);
         let tokens = if self.jwt_issuer.is_empty() { tokens } else { tokens.issuer(&self.jwt_issuer) };
         Ok(if self.jwt_audience.is_empty() { tokens } else { tokens.audience(&self.jwt_audience) })

@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// Algorithm and key are fixed: a token that names another algorithm, contains a key, or names an
 /// address of keys is refused. Verified tokens are cached until they expire, at most 10,000. RFC
-/// 7518 requires a secret of at least 32 bytes.
+/// 7518 requires a secret of at least 32 bytes; a shorter one works, with a warning in the log.
 pub struct Hs256 {
     key: DecodingKey,
     signature: Validation,
@@ -21,6 +21,9 @@ pub struct Hs256 {
     clock: Arc<dyn Clock>,
     verified: Verified,
 }
+
+/// The least length of a secret, in bytes.
+const SECRET_BYTES: usize = 32;
 
 impl Hs256 {
     /// Accepts tokens that are signed with `secret`.
@@ -33,8 +36,14 @@ impl Hs256 {
     /// # let _ = tokens;
     /// ```
     pub fn new(secret: impl AsRef<[u8]>) -> Self {
+        let secret = secret.as_ref();
+        if secret.len() < SECRET_BYTES {
+            tracing::warn!(
+                "the secret of HS256 tokens is shorter than {SECRET_BYTES} bytes: it can be guessed"
+            );
+        }
         Self {
-            key: DecodingKey::from_secret(secret.as_ref()),
+            key: DecodingKey::from_secret(secret),
             signature: jwt::signature(Algorithm::HS256),
             rules: Rules::default(),
             clock: Arc::new(SystemClock),

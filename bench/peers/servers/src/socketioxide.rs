@@ -2,12 +2,17 @@
 //! (<https://docs.rs/socketioxide/0.18.9/socketioxide/#emitting-data>).
 //!
 //! A user who enters receives the members of the room, and the members receive joins and leaves.
+//! With Redis, its adapter forwards events to other processes. It tells ids of sockets there, but
+//! not what an application knows of them, so the members of a room are those of the process.
 //! With `FRAME` it sends a message of that size to the room `room` every 100 ms, for `bench ws`.
 
 mod process;
 
+use axum::Router;
 use socketioxide::SocketIo;
+use socketioxide::adapter::Adapter;
 use socketioxide::extract::{AckSender, Data, SocketRef};
+use socketioxide_redis::{RedisAdapter, RedisAdapterCtr};
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,34 +39,48 @@ struct Seen(#[expect(dead_code, reason = "an app would look at it")] Instant);
 async fn main() -> Result<(), Box<dyn Error>> {
     let rooms = Rooms::default();
     // A packet that does not fit into a connection's buffer, of 128 by default, is dropped.
-    let (layer, io) = SocketIo::builder().max_buffer_size(16_384).build_layer();
-    io.ns("/", async move |socket: SocketRef| {
-        let (enters, lists, leaves) = (rooms.clone(), rooms.clone(), rooms);
-        // `quietly` fills a room without notifying its members, before a measurement.
-        socket.on(
-            "enter",
-            async move |socket: SocketRef, Data((user, room, quietly)): Data<(String, String, bool)>| {
-                enter(&socket, Member { user, room }, quietly, &enters).await;
-            },
-        );
-        socket.on("say", async |socket: SocketRef, Data::<String>(said)| {
-            if let Some(Member { room, .. }) = socket.extensions.get::<Member>() {
-                let _ = socket.within(room).emit("message", &said).await;
-            }
-        });
-        socket.on("list", async move |Data::<String>(room), ack: AckSender| {
-            let _ = ack.send(&lists.users(&room));
-        });
-        socket.on("beat", async |socket: SocketRef| {
-            socket.extensions.insert(Seen(Instant::now()));
-        });
-        socket.on_disconnect(async move |socket: SocketRef| leave(&socket, &leaves).await);
-    });
+    let builder = SocketIo::builder().max_buffer_size(16_384);
+    let Some(url) = process::setting("REDIS") else {
+        let (layer, io) = builder.build_layer();
+        io.ns("/", async move |socket| connected(&socket, &rooms));
+        return serve(Router::new().layer(layer), io).await;
+    };
+    let client = redis::Client::open(format!("{url}?protocol=resp3"))?;
+    let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
+    let (layer, io) = builder.with_adapter::<RedisAdapter<_>>(adapter).build_layer();
+    io.ns("/", async move |socket| connected(&socket, &rooms)).await?;
+    serve(Router::new().layer(layer), io).await
+}
+
+async fn serve<A: Adapter>(app: Router, io: SocketIo<A>) -> Result<(), Box<dyn Error>> {
     if let Some(frame) = process::setting("FRAME") {
         tokio::spawn(say(io, frame.parse()?));
     }
     let listener = process::listen()?;
-    Ok(axum::serve(listener, axum::Router::new().layer(layer)).await?)
+    Ok(axum::serve(listener, app).await?)
+}
+
+fn connected<A: Adapter>(socket: &SocketRef<A>, rooms: &Rooms) {
+    let (enters, lists, leaves) = (rooms.clone(), rooms.clone(), rooms.clone());
+    // `quietly` fills a room without notifying its members, before a measurement.
+    socket.on(
+        "enter",
+        async move |socket: SocketRef<A>, Data((user, room, quietly)): Data<(String, String, bool)>| {
+            enter(&socket, Member { user, room }, quietly, &enters).await;
+        },
+    );
+    socket.on("say", async |socket: SocketRef<A>, Data::<String>(said)| {
+        if let Some(Member { room, .. }) = socket.extensions.get::<Member>() {
+            let _ = socket.within(room).emit("message", &said).await;
+        }
+    });
+    socket.on("list", async move |Data::<String>(room), ack: AckSender<A>| {
+        let _ = ack.send(&lists.users(&room));
+    });
+    socket.on("beat", async |socket: SocketRef<A>| {
+        socket.extensions.insert(Seen(Instant::now()));
+    });
+    socket.on_disconnect(async move |socket: SocketRef<A>| leave(&socket, &leaves).await);
 }
 
 impl Rooms {
@@ -74,7 +93,7 @@ impl Rooms {
     }
 }
 
-async fn enter(socket: &SocketRef, member: Member, quietly: bool, rooms: &Rooms) {
+async fn enter<A: Adapter>(socket: &SocketRef<A>, member: Member, quietly: bool, rooms: &Rooms) {
     let Member { user, room } = member.clone();
     rooms.all().entry(room.clone()).or_default().insert(socket.id.to_string(), user.clone());
     socket.extensions.insert(member);
@@ -85,7 +104,7 @@ async fn enter(socket: &SocketRef, member: Member, quietly: bool, rooms: &Rooms)
     }
 }
 
-async fn leave(socket: &SocketRef, rooms: &Rooms) {
+async fn leave<A: Adapter>(socket: &SocketRef<A>, rooms: &Rooms) {
     let Some(Member { user, room }) = socket.extensions.get::<Member>() else { return };
     if let Some(members) = rooms.all().get_mut(&room) {
         members.remove(&socket.id.to_string());
@@ -93,7 +112,7 @@ async fn leave(socket: &SocketRef, rooms: &Rooms) {
     let _ = socket.to(room).emit("user disconnected", &user).await;
 }
 
-async fn say(io: SocketIo, frame: usize) {
+async fn say<A: Adapter>(io: SocketIo<A>, frame: usize) {
     let said = "x".repeat(frame.saturating_sub(r#"42["message",""]"#.len()));
     loop {
         tokio::time::sleep(TICK).await;

@@ -7,6 +7,7 @@ use crate::Outcome;
 use crate::peer::Peer;
 use crate::scenario::{self, Sample, Scenario, Unit};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// All results.
@@ -92,6 +93,23 @@ impl Table {
         }
     }
 
+    /// Replaces the results of the peers in a newer table.
+    fn update(&mut self, newer: &Self) {
+        let measured: BTreeSet<&str> =
+            newer.rows.iter().flat_map(|row| &row.cells).map(|cell| cell.peer.as_str()).collect();
+        let mut rows = newer.rows.clone();
+        for mut old in std::mem::take(&mut self.rows) {
+            old.cells.retain(|cell| !measured.contains(cell.peer.as_str()));
+            match rows.iter_mut().find(|row| row.what == old.what) {
+                Some(row) => row.cells.extend(old.cells),
+                None if old.cells.is_empty() => {}
+                None => rows.push(old),
+            }
+        }
+        self.load = self.load.max(newer.load);
+        self.rows = rows;
+    }
+
     fn cell(&mut self, what: &str, unit: Unit, peer: &str) -> &mut Cell {
         let at = self.rows.iter().position(|row| row.what == what).unwrap_or_else(|| {
             self.rows.push(Row::new(what, unit));
@@ -131,16 +149,16 @@ impl Report {
         Self { machine: machine(), sizes, peers: peers.iter().map(about).collect(), scenarios: Vec::new() }
     }
 
-    /// Adds a table, in place of an older one of the same scenario.
+    /// Adds a table. Of an older one of the same scenario, the results of other peers are kept.
     pub fn add(&mut self, table: Table) {
         match self.scenarios.iter_mut().find(|old| old.name == table.name) {
-            Some(old) => *old = table,
+            Some(old) => old.update(&table),
             None => self.scenarios.push(table),
         }
     }
 
-    /// Writes tables and plots into a folder. Results of other scenarios that are there are kept if
-    /// they are of the same machine and sizes.
+    /// Writes tables and plots into a folder. Results of other scenarios and peers that are there are
+    /// kept if they are of the same machine and sizes.
     pub fn write(&self, folder: &Path) -> Outcome {
         std::fs::create_dir_all(folder)?;
         let file = folder.join("peers.json");

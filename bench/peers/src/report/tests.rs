@@ -60,6 +60,18 @@ fn a_later_run_replaces_its_scenarios_and_keeps_the_others() {
 }
 
 #[test]
+fn a_later_run_of_one_peer_keeps_the_results_of_the_others() {
+    let mut report = report();
+    let mut later = Table::of(scenario::ALL.iter().find(|scenario| scenario.name == "killed").unwrap());
+    later.take("theirs", vec![sample("until all of them", Unit::Millis, Ok(5.0))]);
+    later.take("theirs", vec![sample("and back", Unit::Millis, Ok(6.0))]);
+    report.add(later);
+    let text = report.markdown_of(&report.scenarios[0]);
+    assert!(text.contains("| until all of them | 8 ms (7–9) | **5 ms** |"), "{text}");
+    assert!(text.contains("| and back | – | 6 ms |"), "{text}");
+}
+
+#[test]
 fn a_plot_has_a_bar_for_who_can_and_words_for_who_cannot() {
     let pictures = plot::all(&report());
     let [(file, svg)] = &pictures[..] else { panic!("one picture has figures") };

@@ -183,28 +183,28 @@ pub const ALL: [Scenario; 15] = [
                 who are shown to leave although they are connected, or reconnect within a second. \
                 Ghosts: users who left during the fault and are still shown 30 s after it.",
         across: true,
-        rounds: 1,
+        rounds: 5,
         run: faults::reload,
     },
     Scenario {
         name: "fault-restart",
         about: "The same while one process is restarted (SIGTERM) and its clients reconnect.",
         across: true,
-        rounds: 1,
+        rounds: 5,
         run: faults::restart,
     },
     Scenario {
         name: "fault-store",
         about: "The same while Redis is killed and comes back empty, at once or after 20 s.",
         across: true,
-        rounds: 1,
+        rounds: 5,
         run: faults::store,
     },
     Scenario {
         name: "fault-link",
         about: "The same while the link between one process and Redis is cut for 20 s.",
         across: true,
-        rounds: 1,
+        rounds: 5,
         run: faults::link,
     },
 ];

@@ -6,6 +6,7 @@ pub mod forge;
 #[cfg(feature = "jwks")]
 mod jwks;
 
+use crate::log::Log;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRef, Path, State};
@@ -146,4 +147,15 @@ fn no_debug_output_shows_a_secret_or_a_token() {
     }
     assert_eq!(identity.claim(&["iss"]), Some(&json!("https://id.example")));
     assert_eq!(identity.expires_at(), Some(Timestamp::from_secs(NOW + 60)));
+}
+
+#[test]
+fn a_secret_that_can_be_guessed_is_accepted_with_a_warning() {
+    let (log, _logs) = Log::everything();
+    let secret = "a-secret-of-thirty-two-bytes-abc";
+    let _ = Hs256::new(secret);
+    assert_eq!(log.text(), "");
+    let _ = Hs256::new(&secret[1..]);
+    assert!(log.text().contains("shorter than 32 bytes"), "{}", log.text());
+    assert!(!log.text().contains(&secret[1..]));
 }
